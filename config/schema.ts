@@ -1,0 +1,39 @@
+import type { DestinationPolicy, Pipeline } from '../core/pipeline.js';
+import type { Plugin, PluginKind } from '../core/plugin.js';
+
+/** One `{ type: …, … }` of the YAML, validated by its plugin. */
+export interface PluginInstance<K extends PluginKind = PluginKind> {
+  /** The destination's name; `spool` and `tokens` for those two. */
+  readonly name: string;
+  readonly plugin: Plugin<K>;
+  /** The plugin's options, parsed by its schema; for `plugin.create`. */
+  readonly options: unknown;
+}
+
+export interface DestinationInstance extends PluginInstance<'destination'> {
+  readonly policy: DestinationPolicy;
+}
+
+/** A configuration without a fault. Paths are absolute, sizes bytes, durations milliseconds. */
+export interface Config {
+  /** The YAML file's absolute path. */
+  readonly file: string;
+  /** Its text as it was read: child processes parse this, not whatever the file has become. */
+  readonly text: string;
+  readonly server: {
+    readonly webhooks: {
+      readonly host: string;
+      readonly port: number;
+      readonly workers: number;
+      /** Bytes, after decoding. */
+      readonly maxBody: number;
+    };
+    readonly admin: { readonly host: string; readonly port: number; readonly token?: string };
+    /** How long SIGTERM may take, in milliseconds. */
+    readonly grace: number;
+  };
+  readonly spool: PluginInstance<'spool'>;
+  readonly tokens: PluginInstance<'token-store'>;
+  readonly destinations: ReadonlyMap<string, DestinationInstance>;
+  readonly pipelines: ReadonlyMap<string, Pipeline>;
+}

@@ -1,0 +1,75 @@
+/**
+ * Errors are instructions to the engine. A connector throws the one that says what shall happen to the
+ * batch; anything else counts as a bug: retried like a `RetryableError`, and logged with its stack.
+ *
+ * They are recognised by a `Symbol.for` brand, not by `instanceof`, as a plugin may bring its own copy
+ * of this package. No message may hold a secret: it goes to logs, to the CLI and to the metrics' readers.
+ */
+const brand = Symbol.for('hookline.error');
+
+export type Instruction = 'retry' | 'permanent' | 'config' | 'overloaded' | 'fenced';
+
+export abstract class InstructionError extends Error {
+  readonly [brand]: Instruction;
+
+  constructor(instruction: Instruction, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this[brand] = instruction;
+    this.name = new.target.name;
+  }
+}
+
+/** The same batch may pass later: the engine backs off and tries again, for ever. */
+export class RetryableError extends InstructionError {
+  /** Milliseconds that the warehouse asks to wait, if it said. */
+  readonly delay: number | undefined;
+
+  constructor(message: string, options?: ErrorOptions & { readonly delay?: number }) {
+    super('retry', message, options);
+    this.delay = options?.delay;
+  }
+}
+
+/** These rows never pass: the engine splits the batch; the culprits become dead letters, the rest lands. */
+export class PermanentError extends InstructionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('permanent', message, options);
+  }
+}
+
+/**
+ * The rows are fine, the set-up is not (credentials revoked, grant missing, table of another shape).
+ * The lane halts, keeps its records, is checked every minute, and resumes by itself. The message says
+ * what to do.
+ */
+export class ConfigError extends InstructionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('config', message, options);
+  }
+}
+
+/** The spool takes nothing now (full, or its disk fails): the sender is answered 503 and retries. */
+export class OverloadedError extends InstructionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('overloaded', message, options);
+  }
+}
+
+/** Another load process has claimed the spool: this one must stop loading at once. */
+export class FencedError extends InstructionError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('fenced', message, options);
+  }
+}
+
+/** What an error tells the engine to do; `undefined` for one that is no instruction, so a bug. */
+export function instructionOf(error: unknown): Instruction | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  return (error as { readonly [brand]?: Instruction })[brand];
+}
+
+/** The message of whatever was thrown, on one line. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return text.replaceAll(/\s*\n\s*/g, ' ');
+}

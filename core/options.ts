@@ -1,0 +1,86 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+/** Building blocks for a plugin's `config`: each is a zod schema and can be refined further. */
+
+const sizes: Readonly<Record<string, number>> = {
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
+
+const durations: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+function quantity(units: Readonly<Record<string, number>>, what: string, example: string, plain: string) {
+  const form = new RegExp(`^(\\d+(?:\\.\\d+)?)\\s*(${Object.keys(units).join('|')})$`);
+  return z
+    .union([z.number(), z.string()], { error: `expected ${what} such as ${example}` })
+    .transform((value, context) => {
+      const text = String(value).trim();
+      const match = form.exec(text);
+      const unit = match?.[2] === undefined ? undefined : units[match[2]];
+      if (match !== null && unit !== undefined) return Math.round(Number(match[1]) * unit);
+      if (/^\d+$/.test(text)) return Number(text);
+      context.issues.push({
+        code: 'custom',
+        message: `expected ${what} such as ${example}, or a whole number of ${plain}`,
+        input: value,
+      });
+      return z.NEVER;
+    });
+}
+
+/** A size: `16MiB`, `50GiB`, or a number of bytes. Parsed to bytes. */
+export function bytes() {
+  return quantity(sizes, 'a size', '16MiB', 'bytes');
+}
+
+/** A duration: `250ms`, `1s`, `5m`, `1h`, `7d`, or a number of milliseconds. Parsed to milliseconds. */
+export function duration() {
+  return quantity(durations, 'a duration', '1s', 'milliseconds');
+}
+
+/** A text that is masked wherever configuration is shown. */
+export function secret() {
+  return z.string().min(1).meta({ secret: true });
+}
+
+/** A file or folder; a relative one is relative to the YAML file. Parsed to an absolute path. */
+export function path() {
+  return z
+    .string()
+    .min(1)
+    .transform((value) => resolve(baseFolder.current(), value));
+}
+
+const slot = Symbol.for('hookline.baseFolder');
+type Slot = { [slot]?: string };
+
+/**
+ * The folder that `path()` resolves against while a configuration is parsed. It lives on `globalThis`,
+ * since a plugin may bring its own copy of this package.
+ */
+export const baseFolder = {
+  current(): string {
+    return (globalThis as Slot)[slot] ?? process.cwd();
+  },
+  /** Runs a synchronous `parse` with relative paths resolved against `folder`. */
+  during<T>(folder: string, parse: () => T): T {
+    const before = (globalThis as Slot)[slot];
+    (globalThis as Slot)[slot] = folder;
+    try {
+      return parse();
+    } finally {
+      if (before === undefined) delete (globalThis as Slot)[slot];
+      else (globalThis as Slot)[slot] = before;
+    }
+  },
+};

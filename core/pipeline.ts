@@ -1,0 +1,23 @@
+import type { BatchLimits } from './spool.js';
+
+/** A numbered route from senders to a table in one destination, or in several. */
+export interface Pipeline {
+  /** The `pipeline_id`: decimal digits in canonical form, 1 to 2^53-1. */
+  readonly id: string;
+  readonly name: string;
+  /** Names of destinations, at least one. */
+  readonly destinations: readonly string[];
+  readonly table: string;
+  /** Accepts and keeps, and lands nothing. */
+  readonly paused: boolean;
+}
+
+/** How the engine treats one destination. */
+export interface DestinationPolicy {
+  /** A batch is written when it reaches one of these, or when its oldest record is `every` old. */
+  readonly flush: BatchLimits & { /** Milliseconds. */ readonly every: number };
+  /** How many batches are written at once, over all lanes of the destination. */
+  readonly concurrency: number;
+  /** Milliseconds that one write may take. */
+  readonly timeout: number;
+}

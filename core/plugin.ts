@@ -1,0 +1,69 @@
+import type { z } from 'zod';
+import type { Destination } from './destination.js';
+import type { Key } from './keys.js';
+import type { Spool } from './spool.js';
+import type { TokenStore } from './token-store.js';
+
+/** The version of the contracts. A plugin made for another one is refused with both numbers. */
+export const contractVersion = 1;
+
+interface Instances {
+  readonly destination: Destination;
+  readonly 'token-store': TokenStore;
+  readonly spool: Spool;
+}
+
+export type PluginKind = keyof Instances;
+
+/** Gets what the instance may use from its own container: `get(keys.logger)`. */
+export type Get = <T>(key: Key<T>) => T;
+
+/** Sizes in bytes or as text (`16MiB`), durations in milliseconds or as text (`1s`). */
+export interface FlushDefaults {
+  readonly rows: number;
+  readonly bytes: number | string;
+  readonly every: number | string;
+}
+
+/** How the engine treats a destination unless its YAML says otherwise. */
+export interface DestinationDefaults {
+  readonly flush?: Partial<FlushDefaults>;
+  /** How many batches it is written at once, over all its lanes. */
+  readonly concurrency?: number;
+  /** How long one write may take. */
+  readonly timeout?: number | string;
+}
+
+export interface PluginDefinition<K extends PluginKind, C extends z.ZodObject> {
+  readonly kind: K;
+  /** What the YAML's `type` says: lower case letters, digits and hyphens. */
+  readonly name: string;
+  /** The options besides `type` and, for a destination, `flush`, `concurrency` and `timeout`. */
+  readonly config: C;
+  readonly defaults?: K extends 'destination' ? DestinationDefaults : never;
+  /** Builds an instance. Synchronous, and no I/O: that is `open`. */
+  readonly create: (config: z.output<C>, get: Get) => Instances[K];
+}
+
+export interface Plugin<K extends PluginKind = PluginKind> {
+  readonly contractVersion: number;
+  readonly kind: K;
+  readonly name: string;
+  readonly config: z.ZodObject;
+  readonly defaults: DestinationDefaults;
+  readonly create: (config: unknown, get: Get) => Instances[K];
+}
+
+/** A plugin is a value: no base class, no decorator. Export it as the module's default, or an array of them. */
+export function definePlugin<K extends PluginKind, C extends z.ZodObject>(
+  definition: PluginDefinition<K, C>,
+): Plugin<K> {
+  return {
+    contractVersion,
+    kind: definition.kind,
+    name: definition.name,
+    config: definition.config,
+    defaults: definition.defaults ?? {},
+    create: (config, get) => definition.create(config as z.output<C>, get),
+  };
+}

@@ -1,0 +1,181 @@
+import type { Row } from './chart.js';
+
+declare const lane: unique symbol;
+declare const position: unique symbol;
+
+/** One pipeline's queue for one destination, written `835212/warehouse`. */
+export type LaneId = string & { readonly [lane]: true };
+
+export function laneId(pipeline: string, destination: string): LaneId {
+  return `${pipeline}/${destination}` as LaneId;
+}
+
+/** The pipeline id and the destination's name of a lane. */
+export function laneParts(id: LaneId): { readonly pipeline: string; readonly destination: string } {
+  const slash = id.indexOf('/');
+  return { pipeline: id.slice(0, slash), destination: id.slice(slash + 1) };
+}
+
+/** One accepted request, as the ack path hands it over. The token itself never enters the spool. */
+export interface SpoolRecord extends Row {
+  /** SHA-256 of the token's characters; 32 bytes. */
+  readonly tokenDigest: Uint8Array;
+}
+
+/** Where a record lies; the spool's own affair. */
+export type Position = { readonly [position]: true };
+
+/** A record as the spool gives it back. */
+export interface StoredRecord extends SpoolRecord {
+  readonly position: Position;
+  /** Authenticated already: a dead letter that was revived is not asked for its token again. */
+  readonly authenticated: boolean;
+}
+
+/** How much one batch may take. A `read` returns at least one record where there is one, however large. */
+export interface BatchLimits {
+  readonly rows: number;
+  /** The sum of the bodies' lengths. */
+  readonly bytes: number;
+}
+
+/** Authenticated records of one lane, fixed under an id. */
+export interface SealedBatch {
+  /** UUIDv7. */
+  readonly id: string;
+  readonly lane: LaneId;
+  readonly rows: readonly StoredRecord[];
+  readonly bytes: number;
+}
+
+export type DiscardReason =
+  | 'unknown key'
+  | 'wrong token'
+  | 'deactivated token'
+  | 'expired token'
+  | 'token not allowed on this pipeline';
+
+/** A record of the batch that failed authentication. */
+export interface Discard {
+  readonly record: StoredRecord;
+  readonly reason: DiscardReason;
+}
+
+/** What is kept of a discarded request: never the token, nor the body. */
+export interface DiscardEntry {
+  readonly requestId: string;
+  readonly timestamp: number;
+  readonly lane: LaneId;
+  readonly key: string;
+  readonly reason: DiscardReason;
+}
+
+/** Discards counted since the spool was made. */
+export interface DiscardCount {
+  readonly lane: LaneId;
+  readonly reason: DiscardReason;
+  readonly count: number;
+}
+
+/** Why a batch of one was given up. */
+export interface Death {
+  readonly reason: string;
+}
+
+/** A row that its warehouse will never take, kept with its body until someone replays or drops it. */
+export interface DeadLetter extends Row {
+  readonly lane: LaneId;
+  readonly reason: string;
+  readonly diedAt: Date;
+}
+
+/** Which dead letters: all of them, those of one lane or of one pipeline, or one request. */
+export interface DeadFilter {
+  readonly pipeline?: string;
+  readonly destination?: string;
+  readonly requestId?: string;
+  readonly limit?: number;
+}
+
+/** What waits in a lane, sealed or not. */
+export interface Depth {
+  readonly records: number;
+  /** The sum of the bodies' lengths. */
+  readonly bytes: number;
+  /** Seconds since the epoch of the oldest record; absent when the lane is empty. */
+  readonly oldest?: number;
+}
+
+/**
+ * The durable queue between the answer and the warehouse. Building one does no I/O; `open` does.
+ *
+ * Several processes use one spool at once: ack workers append, one load process reads, seals and
+ * settles, the CLI lists. Whatever resolves is durable: it survives SIGKILL and a power cut.
+ *
+ * Three obligations carry the promise "nothing lost, nothing doubled":
+ * - a record whose commit comes late is neither skipped by `read` nor settled unread;
+ * - a batch's id is minted at random, so that a spool made anew never repeats one;
+ * - `seal`, `split` and `settle` are all or nothing, at every instruction.
+ */
+export interface Spool {
+  open(signal: AbortSignal): Promise<void>;
+
+  /**
+   * Keep the record in each of the lanes, all or nothing; resolves when it would survive a crash. Many
+   * calls in flight share one flush. The buffers are not changed after the call.
+   * @throws OverloadedError when the spool is full or its disk fails; the record may then be dropped
+   */
+  append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void>;
+
+  /** Prove that an append would be taken now. Changes nothing. @throws OverloadedError */
+  check(signal: AbortSignal): Promise<void>;
+
+  /**
+   * Become the one process that seals, splits and settles. Whoever held the claim gets `FencedError`
+   * from its next seal, split or settle, and nothing of that call happens.
+   */
+  claim(signal: AbortSignal): Promise<void>;
+
+  /** The lanes that hold anything, sealed or not. Called some ten times a second: cheap when idle. */
+  pending(): Promise<LaneId[]>;
+
+  /** The oldest batch of the lane that is not settled: what a crash or an outage left. */
+  sealed(lane: LaneId): Promise<SealedBatch | undefined>;
+
+  /** The oldest records that are not in a sealed batch, about in the order of time; changes nothing. */
+  read(lane: LaneId, limits: BatchLimits): Promise<StoredRecord[]>;
+
+  /**
+   * Fix a batch. `rows` and `discarded` together are exactly what one `read` returned, each in its
+   * order. Discarded records are dropped and noted. Resolves to the batch, or to `undefined` when there
+   * are no rows. From here on the batch never changes.
+   */
+  seal(
+    lane: LaneId,
+    rows: readonly StoredRecord[],
+    discarded: readonly Discard[],
+  ): Promise<SealedBatch | undefined>;
+
+  /** Replace a sealed batch of two rows or more by its two halves, under new ids, before either is written. */
+  split(batch: SealedBatch): Promise<void>;
+
+  /** The batch is finished: it landed, or, being of one row, it is kept as a dead letter. */
+  settle(batch: SealedBatch, outcome: 'landed' | Death): Promise<void>;
+
+  depth(lane: LaneId): Promise<Depth>;
+
+  /** Dead letters, oldest death first. */
+  dead(filter: DeadFilter): Promise<DeadLetter[]>;
+  /** How many dead letters each lane has; lanes with none are absent. */
+  deadCounts(): Promise<ReadonlyMap<LaneId, number>>;
+  /** Put a dead letter back into its lane, as authenticated; false when it is not there (any more). */
+  revive(letter: DeadLetter): Promise<boolean>;
+  /** Throw a dead letter away; false when it is not there (any more). */
+  drop(letter: DeadLetter): Promise<boolean>;
+
+  /** The newest discards, newest first; the spool keeps some thousands at least. */
+  discards(limit: number): Promise<DiscardEntry[]>;
+  discardCounts(): Promise<DiscardCount[]>;
+
+  close(): Promise<void>;
+}
