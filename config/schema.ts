@@ -27,6 +27,14 @@ export interface Config {
       readonly workers: number;
       /** Bytes, after decoding. */
       readonly maxBody: number;
+      /** Milliseconds until a request's headers must be here. */
+      readonly headerTimeout: number;
+      /** Milliseconds until its body must be here as well. */
+      readonly bodyTimeout: number;
+      /** Milliseconds that an idle connection stays open. */
+      readonly keepAlive: number;
+      /** The URL that senders use, as behind a proxy; without a trailing slash. */
+      readonly publicUrl?: string;
     };
     readonly admin: { readonly host: string; readonly port: number; readonly token?: string };
     /** How long SIGTERM may take, in milliseconds. */

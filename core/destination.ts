@@ -44,8 +44,11 @@ export interface Destination {
    */
   ensureTable(table: TableName, signal: AbortSignal): Promise<void>;
 
-  /** Prove that a write could succeed now: connection, credentials, grants. Changes nothing. */
-  check(signal: AbortSignal): Promise<void>;
+  /**
+   * Prove that a write into these tables could succeed now: connection, credentials, grants; a table that
+   * is there has the chart, one that is not could be made. Changes nothing.
+   */
+  check(tables: readonly TableName[], signal: AbortSignal): Promise<void>;
 
   /**
    * Store every row, in order, or none. The same `batch.id` again is a success that adds nothing, also

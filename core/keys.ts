@@ -1,6 +1,10 @@
 import type { Newable } from 'inversify';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
+import type { Outlet } from './outlet.js';
+import type { Pipeline } from './pipeline.js';
+import type { Spool } from './spool.js';
+import type { TokenStore } from './token-store.js';
 
 /** A name for something that the container holds, with its type. */
 export type Key<T> = symbol & Newable<T>;
@@ -18,4 +22,14 @@ export const keys = {
   logger: key<Logger>('logger'),
   /** Bears the instance's name as a label. */
   metrics: key<Metrics>('metrics'),
+} as const;
+
+/** What core's and the server's own classes are put together from; not for plugins. */
+export const parts = {
+  spool: key<Spool>('spool'),
+  tokens: key<TokenStore>('tokens'),
+  /** By id. */
+  pipelines: key<ReadonlyMap<string, Pipeline>>('pipelines'),
+  /** By the destination's name. */
+  outlets: key<ReadonlyMap<string, Outlet>>('outlets'),
 } as const;

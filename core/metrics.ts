@@ -1,4 +1,6 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client';
+
+export type MetricsJson = MetricObjectWithValues<MetricValue<string>>[];
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -17,6 +19,10 @@ export interface Metrics {
   /** Something that only grows; the name ends in `_total`. */
   counter(name: string, help: string, labels?: readonly string[]): Count;
   gauge(name: string, help: string, labels?: readonly string[]): Level;
+  /** The same metrics, with further labels on every value. */
+  labelled(labels: Labels): Metrics;
+  /** Everything, as prom-client aggregates it over processes. */
+  json(): Promise<MetricsJson>;
 }
 
 /** Metrics in prom-client's registry of this process; fixed labels go with every value. */
@@ -48,12 +54,11 @@ export class ProcessMetrics implements Metrics {
     };
   }
 
-  /** The same registry, with further labels on every value. */
   labelled(labels: Labels): ProcessMetrics {
     return new ProcessMetrics(this.#registry, { ...this.#fixed, ...labels });
   }
 
-  get registry(): Registry {
-    return this.#registry;
+  json(): Promise<MetricsJson> {
+    return this.#registry.getMetricsAsJSON();
   }
 }

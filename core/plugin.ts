@@ -54,10 +54,18 @@ export interface Plugin<K extends PluginKind = PluginKind> {
   readonly create: (config: unknown, get: Get) => Instances[K];
 }
 
+/** The options of a destination's YAML that the engine takes for itself. */
+export const engineOptions = ['type', 'flush', 'concurrency', 'timeout'] as const;
+
 /** A plugin is a value: no base class, no decorator. Export it as the module's default, or an array of them. */
 export function definePlugin<K extends PluginKind, C extends z.ZodObject>(
   definition: PluginDefinition<K, C>,
 ): Plugin<K> {
+  const taken: readonly string[] = definition.kind === 'destination' ? engineOptions : ['type'];
+  const clash = taken.find((option) => option in definition.config.shape);
+  if (clash !== undefined) {
+    throw new Error(`plugin ${definition.kind} ${definition.name}: the option ${clash} is the engine's own`);
+  }
   return {
     contractVersion,
     kind: definition.kind,

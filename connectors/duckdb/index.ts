@@ -1,4 +1,20 @@
-import type { Plugin } from '../../core/index.js';
+import { z } from 'zod';
+import { bytes, definePlugin, duration, keys, path } from '../../core/index.js';
+import { DuckDBDestination } from './destination.js';
 
-const plugins: readonly Plugin[] = [];
-export default plugins;
+export default definePlugin({
+  kind: 'destination',
+  name: 'duckdb',
+  config: z.object({
+    path: path().describe('The database file; it and its folder are made when they are missing'),
+    schema: z.string().default('main'),
+    ledger: z.string().default('__hookline_batches').describe('The table of landed batches, in the schema'),
+    memoryLimit: bytes().default(512 * 1024 ** 2),
+    threads: z.int().min(1).max(1024).default(2),
+    releaseAfter: duration()
+      .default(2000)
+      .describe('The file is closed when idle for this long, so that other programs can open it'),
+  }),
+  defaults: { flush: { rows: 10_000, bytes: '16MiB', every: '1s' }, concurrency: 1 },
+  create: (config, get) => new DuckDBDestination(get(keys.instance), config),
+});

@@ -1,4 +1,10 @@
-import type { Plugin } from '../../core/index.js';
+import { z } from 'zod';
+import { definePlugin } from '../../core/index.js';
+import { MemoryDestination } from './destination.js';
 
-const plugins: readonly Plugin[] = [];
-export default plugins;
+export default definePlugin({
+  kind: 'destination',
+  name: 'memory',
+  config: z.object({}),
+  create: () => new MemoryDestination(),
+});

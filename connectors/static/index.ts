@@ -1,4 +1,52 @@
-import type { Plugin } from '../../core/index.js';
+import { z } from 'zod';
+import { definePlugin, type Plugin } from '../../core/index.js';
+import { StaticTokenStore } from './token-store.js';
 
-const plugins: readonly Plugin[] = [];
+/** YAML reads `835212` as a number; a pipeline's id is its digits. */
+const pipelineId = z
+  .union([z.int().positive(), z.string()], { error: 'expected a pipeline id such as 835212' })
+  .transform(String)
+  .refine((id) => /^[1-9]\d{0,15}$/.test(id) && Number.isSafeInteger(Number(id)), {
+    error: 'expected a pipeline id: decimal digits, at most 2^53-1',
+  });
+
+const expiry = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date()], {
+    error: 'expected an ISO date such as 2027-01-31 or 2027-01-31T12:00:00Z',
+  })
+  .transform((value) => new Date(value));
+
+const listed = z.strictObject({
+  key: z
+    .string()
+    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'expected a UUID')
+    .transform((key) => key.toLowerCase()),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, 'expected the SHA-256 of the token: 64 hexadecimal digits')
+    .describe("printf %s 'the token' | sha256sum"),
+  description: z.string().optional(),
+  pipelines: z.array(pipelineId).optional().describe('The pipelines that it may post to. All unless set.'),
+  active: z.boolean().default(true),
+  expires: expiry.optional(),
+});
+
+const tokens = z.array(listed).superRefine((list, context) => {
+  const seen = new Set<string>();
+  for (const [index, { key }] of list.entries()) {
+    if (seen.has(key))
+      context.addIssue({ code: 'custom', message: `key ${key} is listed twice`, path: [index, 'key'] });
+    seen.add(key);
+  }
+});
+
+const plugins: readonly Plugin[] = [
+  definePlugin({
+    kind: 'token-store',
+    name: 'static',
+    config: z.object({ tokens }),
+    create: (config) => new StaticTokenStore(config.tokens),
+  }),
+];
+
 export default plugins;

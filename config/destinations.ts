@@ -1,0 +1,99 @@
+import type { z } from 'zod';
+import { messageOf } from '../core/errors.js';
+import { bytes, duration } from '../core/options.js';
+import type { DestinationPolicy } from '../core/pipeline.js';
+import type { DestinationDefaults } from '../core/plugin.js';
+import { readInstance, type Workshop } from './instance.js';
+import type { DestinationInstance } from './schema.js';
+import { policyKeys, policySchema } from './sections.js';
+import { type Entry, isNothing, pointOf } from './tree.js';
+import { validate } from './validate.js';
+
+/** The engine's own policy, unless the plugin or the YAML says otherwise. */
+const usual: DestinationPolicy = {
+  flush: { rows: 10_000, bytes: 16 * 1024 ** 2, every: 1000 },
+  concurrency: 2,
+  timeout: 300_000,
+};
+
+export interface Destinations {
+  readonly sound: ReadonlyMap<string, DestinationInstance>;
+  /** Those with a problem as well: a pipeline may name them without another one. */
+  readonly declared: readonly string[];
+  /** False when not even their names can be told. */
+  readonly readable: boolean;
+}
+
+export async function readDestinations(workshop: Workshop, entry: Entry | undefined): Promise<Destinations> {
+  const sound = new Map<string, DestinationInstance>();
+  if (entry === undefined || isNothing(entry.node)) return { sound, declared: [], readable: true };
+  const { node } = entry;
+  const { source } = workshop;
+  if (node.kind !== 'mapping') {
+    const broken = node.kind === 'scalar' && node.broken;
+    if (!broken)
+      source.report(
+        pointOf(entry),
+        ['destinations'],
+        'expected a mapping of destinations by name',
+        'write `name: { type: ... }`',
+      );
+    return { sound, declared: [], readable: false };
+  }
+  for (const [name, destination] of node.entries) {
+    if (!/^[A-Za-z0-9_-]{1,63}$/.test(name)) {
+      const hint = 'use up to 63 letters, digits, `_` and `-`';
+      source.report(destination.keyAt, ['destinations', name], 'not a name for a destination', hint);
+    }
+    const instance = await readDestination(workshop, name, destination);
+    if (instance !== undefined) sound.set(name, instance);
+  }
+  return { sound, declared: [...node.entries.keys()], readable: true };
+}
+
+async function readDestination(
+  workshop: Workshop,
+  name: string,
+  entry: Entry,
+): Promise<DestinationInstance | undefined> {
+  const { source } = workshop;
+  const path = ['destinations', name];
+  const instance = await readInstance(workshop, 'destination', name, entry, path);
+  if (entry.node.kind !== 'mapping') return undefined;
+  const entries = new Map([...entry.node.entries].filter(([key]) => policyKeys.includes(key)));
+  const policy = validate(policySchema, {
+    source,
+    entry: { ...entry, node: { ...entry.node, entries } },
+    path,
+  });
+  if (instance === undefined || policy === undefined) return undefined;
+  try {
+    return { ...instance, policy: mergePolicy(policy.value, instance.plugin.defaults) };
+  } catch (error) {
+    source.report(
+      entry.keyAt,
+      path,
+      `the plugin's defaults are wrong: ${messageOf(error)}`,
+      'this is a bug of the plugin',
+    );
+    return undefined;
+  }
+}
+
+/** The YAML over the plugin's defaults over the engine's own. */
+function mergePolicy(yaml: z.output<typeof policySchema>, defaults: DestinationDefaults): DestinationPolicy {
+  const { flush = {} } = defaults;
+  const size = (value: number | string | undefined) =>
+    value === undefined ? undefined : bytes().parse(value);
+  const time = (value: number | string | undefined) =>
+    value === undefined ? undefined : duration().parse(value);
+  return {
+    flush: {
+      rows: yaml.flush?.rows ?? flush.rows ?? usual.flush.rows,
+      bytes: yaml.flush?.bytes ?? size(flush.bytes) ?? usual.flush.bytes,
+      every: yaml.flush?.every ?? time(flush.every) ?? usual.flush.every,
+    },
+    concurrency: yaml.concurrency ?? defaults.concurrency ?? usual.concurrency,
+    timeout: yaml.timeout ?? time(defaults.timeout) ?? usual.timeout,
+  };
+}

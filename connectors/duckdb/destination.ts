@@ -1,0 +1,204 @@
+import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api';
+import {
+  type Batch,
+  ConfigError,
+  type Destination,
+  PermanentError,
+  type QueryResult,
+  type Row,
+  type TableName,
+} from '../../core/index.js';
+import { appendRows } from './append.js';
+import { Database, type DatabaseSettings } from './database.js';
+import { checkFolder, isThere } from './database-file.js';
+import { quoteName, quoteText } from './name.js';
+import { runReadOnly } from './query.js';
+import { chartColumns, type Expected, isChart, ledgerColumns, misfit, relationOf } from './shape.js';
+
+export interface DuckDBOptions extends DatabaseSettings {
+  /** Absolute. */
+  readonly path: string;
+  readonly schema: string;
+  /** The table of landed batches, in the same schema. */
+  readonly ledger: string;
+}
+
+const names = chartColumns.map(({ name }) => name).join(', ');
+const [requestId, timestamp, key, body] = chartColumns.map(({ name }) => name);
+
+/** Rows of a table that has other columns, or another order, wait here within their transaction. */
+const staging = '__hookline_staging';
+
+/**
+ * Rows by the appender, in one transaction with an entry in the ledger of batches. The ledger has no
+ * unique index, which would have to be in memory: writes go one at a time, in the one process that can
+ * have the file, and ids that grow with time are found by the row groups' bounds in under a millisecond.
+ */
+export class DuckDBDestination implements Destination {
+  readonly #instance: string;
+  readonly #options: DuckDBOptions;
+  #database: Database | undefined;
+  /** Tables that take the chart as it is, or not, as of that opening of the file. */
+  #plain = new Map<TableName, boolean>();
+  #generation = -1;
+
+  constructor(instance: string, options: DuckDBOptions) {
+    this.#instance = instance;
+    this.#options = options;
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#database ??= await Database.at(this.#options.path, this.#options);
+    await this.check([], signal);
+  }
+
+  async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
+    const quoted = this.#quote(table);
+    await this.#opened.alone(this.#doing(`making table ${table}`), signal, async (connection) => {
+      await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(this.#options.schema, 'schema')}`);
+      if (!(await this.#fits(connection, this.#options.ledger, ledgerColumns))) {
+        await connection.run(`CREATE TABLE ${this.#quote(this.#options.ledger)} (
+          batch_id UUID NOT NULL, table_name VARCHAR NOT NULL, rows BIGINT NOT NULL, bytes BIGINT NOT NULL,
+          landed_at TIMESTAMPTZ NOT NULL DEFAULT current_timestamp)`);
+      }
+      if (!(await this.#fits(connection, table, chartColumns))) {
+        await connection.run(`CREATE TABLE ${quoted} (${definition})`);
+      }
+    });
+    this.#plain.delete(table);
+  }
+
+  async check(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const { path } = this.#options;
+    if (!(await isThere(path))) {
+      await checkFolder(path, this.#doing('checking'));
+      return;
+    }
+    await this.#opened.use(this.#doing('checking'), signal, async (connection) => {
+      await this.#fits(connection, this.#options.ledger, ledgerColumns);
+      for (const table of tables) await this.#fits(connection, table, chartColumns);
+    });
+  }
+
+  async write(batch: Batch, signal: AbortSignal): Promise<void> {
+    const doing = this.#doing(`writing to ${batch.table}`);
+    if (!/^[0-9a-f-]{36}$/i.test(batch.id)) throw new PermanentError(`${doing}: ${batch.id} is no UUID`);
+    const ledger = this.#quote(this.#options.ledger);
+    await this.#opened.alone(doing, signal, async (connection) => {
+      await connection.run('BEGIN TRANSACTION');
+      const plain = await this.#isPlain(connection, batch.table);
+      // As text, not as a parameter: only a constant is compared with the row groups' bounds.
+      const landed = await connection.runAndReadAll(
+        `SELECT 1 FROM ${ledger} WHERE batch_id = '${batch.id}'::UUID`,
+      );
+      if (landed.currentRowCount > 0) return;
+      await connection.run(
+        `INSERT INTO ${ledger} (batch_id, table_name, rows, bytes) VALUES ('${batch.id}'::UUID, ` +
+          `${quoteText(batch.table)}, ${batch.rows.length}, ${batch.bytes})`,
+      );
+      await this.#append(connection, batch, plain, signal);
+      signal.throwIfAborted();
+      await connection.run('COMMIT');
+    });
+  }
+
+  async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {
+    signal.throwIfAborted();
+    if (!(await isThere(this.#options.path))) return [];
+    return await this.#opened.use(this.#doing(`reading ${table}`), signal, async (connection) => {
+      const reader = await connection.runAndReadAll(
+        `SELECT ${requestId}, ${timestamp}, ${key}, encode(${body}) FROM ${this.#quote(table)}
+          ORDER BY ${timestamp} DESC LIMIT ${Math.trunc(limit)}`,
+      );
+      return reader.getRows().map(([id, at, key, body]) => ({
+        requestId: String(id),
+        timestamp: Number(at),
+        key: String(key),
+        body: (body as DuckDBBlobValue).bytes,
+      }));
+    });
+  }
+
+  async query(sql: string, limit: number, signal: AbortSignal): Promise<QueryResult> {
+    signal.throwIfAborted();
+    const { path } = this.#options;
+    if (!(await isThere(path))) {
+      throw new ConfigError(`${this.#instance}: there is nothing yet: ${path} is made with the first table`);
+    }
+    return await this.#opened.use(this.#doing('querying'), signal, (connection) =>
+      runReadOnly(connection, sql, limit),
+    );
+  }
+
+  async close(): Promise<void> {
+    const database = this.#database;
+    this.#database = undefined;
+    await database?.release();
+  }
+
+  async #append(
+    connection: DuckDBConnection,
+    batch: Batch,
+    plain: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (plain) {
+      const target = { catalog: null, schema: this.#options.schema, table: batch.table };
+      await appendRows(connection, target, batch.rows, signal);
+      return;
+    }
+    await connection.run(`CREATE TEMP TABLE ${staging} (${definition})`);
+    await appendRows(connection, { catalog: 'temp', schema: 'main', table: staging }, batch.rows, signal);
+    await connection.run(
+      `INSERT INTO ${this.#quote(batch.table)} (${names}) SELECT ${names} FROM ${staging}`,
+    );
+    await connection.run(`DROP TABLE ${staging}`);
+  }
+
+  /** Whether the table has the chart's columns and no others; looked up once per opening of the file. */
+  async #isPlain(connection: DuckDBConnection, table: TableName): Promise<boolean> {
+    if (this.#generation !== this.#opened.generation) {
+      this.#generation = this.#opened.generation;
+      this.#plain.clear();
+    }
+    let plain = this.#plain.get(table);
+    if (plain === undefined) {
+      const relation = await relationOf(connection, this.#options.schema, table);
+      if (relation === undefined)
+        throw new ConfigError(this.#doing(`there is no table ${this.#quote(table)}`));
+      plain = isChart(relation);
+      this.#plain.set(table, plain);
+    }
+    return plain;
+  }
+
+  /** Whether the table is there. @throws ConfigError when something of another shape stands there */
+  async #fits(connection: DuckDBConnection, table: string, columns: readonly Expected[]): Promise<boolean> {
+    const relation = await relationOf(connection, this.#options.schema, table);
+    if (relation === undefined) return false;
+    const fault = misfit(relation, columns);
+    if (fault === undefined) return true;
+    throw new ConfigError(
+      this.#doing(
+        `${this.#quote(table)} has another shape and is left as it is: ${fault}. Rename it, or choose another table`,
+      ),
+    );
+  }
+
+  #quote(table: string): string {
+    return `${quoteName(this.#options.schema, 'schema')}.${quoteName(table, 'table')}`;
+  }
+
+  #doing(what: string): string {
+    return `${this.#instance}: ${what}`;
+  }
+
+  get #opened(): Database {
+    if (this.#database === undefined) throw new Error(`${this.#instance}: it is not open`);
+    return this.#database;
+  }
+}
+
+const definition = chartColumns.map(({ name, type }) => `${name} ${type} NOT NULL`).join(', ');

@@ -1,0 +1,67 @@
+import {
+  ConfigError,
+  type Instruction,
+  instructionOf,
+  messageOf,
+  PermanentError,
+  RetryableError,
+} from '../../core/index.js';
+
+/** What DuckDB says of an error when `errors_as_json` is on. */
+export interface Fault {
+  /** The exception's type, as in duckdb's `exception.hpp`: `IO`, `Constraint`, `Catalog`. */
+  readonly type: string;
+  readonly message: string;
+}
+
+const verdicts: Readonly<Record<string, Instruction>> = {
+  IO: 'retry', // the disk is full, say
+  'Out of Memory': 'retry',
+  TransactionContext: 'retry',
+  INTERRUPT: 'retry',
+  Interrupt: 'retry',
+  Connection: 'retry',
+  FATAL: 'retry', // it wants to be opened anew
+  INTERNAL: 'retry',
+  Catalog: 'config',
+  Binder: 'config',
+  Permission: 'config',
+  Dependency: 'config',
+  Settings: 'config',
+  Parser: 'config',
+  Constraint: 'permanent',
+  Conversion: 'permanent',
+  'Out of Range': 'permanent',
+  'Invalid Input': 'permanent',
+  'Invalid type': 'permanent',
+  'Mismatch Type': 'permanent',
+};
+
+/** The fault in an error of DuckDB's; the text around the JSON differs with the call. */
+export function faultOf(error: unknown): Fault | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const start = error.message.indexOf('{"exception_type"');
+  if (start < 0) return undefined;
+  try {
+    const fields = JSON.parse(error.message.slice(start)) as Record<string, unknown>;
+    return { type: String(fields['exception_type']), message: String(fields['exception_message']) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The instruction that an error of DuckDB's amounts to; one that is no such error is passed on. */
+export function instructed(error: unknown, doing: string): unknown {
+  if (instructionOf(error) !== undefined) return error;
+  const fault = faultOf(error);
+  if (fault === undefined) return error;
+  const message = `${doing}: ${messageOf(new Error(fault.message))} (${fault.type})`;
+  switch (verdicts[fault.type]) {
+    case 'config':
+      return new ConfigError(message, { cause: error });
+    case 'permanent':
+      return new PermanentError(message, { cause: error });
+    default:
+      return new RetryableError(message, { cause: error });
+  }
+}

@@ -1,0 +1,108 @@
+import { statfsSync } from 'node:fs';
+import { OverloadedError } from '../../core/index.js';
+import type { Environment } from './environment.js';
+
+/** How long a measurement counts (ms), unless this much was appended since. */
+const freshFor = 100;
+const measureAfter = 16 * 1024 * 1024;
+
+/** A refusal rests on a measurement no older than this (ms). */
+const freshForRefusal = 5;
+
+/** What a record takes besides its body: header, key, LMDB's node, its part of half-filled pages. */
+const overhead = 256;
+
+/**
+ * LMDB writes new pages also to seal and to settle: on a disk that is full to the brim a spool could not
+ * be drained. So appends leave this much of the disk free, or an eighth of `maxSize` if that is less.
+ */
+const largestReserve = 64 * 1024 * 1024;
+
+/**
+ * Holds appends to the size limit and off the end of the disk. Sealing, settling and discarding are never
+ * held: they are what makes room. The limit is on the pages in use, as the file itself never shrinks.
+ */
+export class Capacity {
+  readonly #environment: Environment;
+  readonly #maxSize: number;
+  readonly #reserve: number;
+  #live = 0;
+  /** What the disk can still take, and what the file has free within. */
+  #room = 0;
+  /** Taken since it was measured. */
+  #since = 0;
+  /** Taken and not done yet. */
+  #underWay = 0;
+  #measuredAt = Number.NEGATIVE_INFINITY;
+
+  constructor(environment: Environment, maxSize: number) {
+    this.#environment = environment;
+    this.#maxSize = maxSize;
+    this.#reserve = Math.min(largestReserve, maxSize / 8);
+  }
+
+  /**
+   * Take room for a body of this length in that many lanes; call the result when the append is over.
+   * @throws OverloadedError when there is none
+   */
+  take(length: number, lanes: number): () => void {
+    const size = (length + overhead) * lanes;
+    const age = performance.now() - this.#measuredAt;
+    const stale = age > freshFor || this.#since > measureAfter;
+    if (stale || (age > freshForRefusal && this.#obstacle(size) !== undefined)) this.#measure();
+    this.#assert(size);
+    this.#since += size;
+    this.#underWay += size;
+    return () => {
+      this.#underWay -= size;
+    };
+  }
+
+  /** @throws OverloadedError when the spool is full now */
+  check(): void {
+    this.#measure();
+    this.#assert(overhead);
+  }
+
+  #measure(): void {
+    const { live, file } = this.#environment.usage();
+    const { bavail, bsize } = statfsSync(this.#environment.path);
+    this.#live = live;
+    this.#room = bavail * bsize + (file - live);
+    this.#since = this.#underWay;
+    this.#measuredAt = performance.now();
+  }
+
+  #assert(size: number): void {
+    const obstacle = this.#obstacle(size);
+    if (obstacle !== undefined) throw new OverloadedError(obstacle);
+  }
+
+  #obstacle(size: number): string | undefined {
+    const wanted = this.#since + size;
+    if (this.#live + wanted > this.#maxSize) {
+      return (
+        `the spool at ${this.#environment.path} is full (maxSize ${readable(this.#maxSize)}): see why its ` +
+        'lanes do not drain, revive or drop dead letters, or raise maxSize'
+      );
+    }
+    if (this.#room - wanted < this.#reserve) {
+      return (
+        `the disk of the spool at ${this.#environment.path} is full (its last ${readable(this.#reserve)} are ` +
+        'kept for draining the spool): make room on it'
+      );
+    }
+    return undefined;
+  }
+}
+
+function readable(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let size = bytes;
+  let unit = 0;
+  while (size >= 1024 && unit < units.length - 1) {
+    size /= 1024;
+    unit++;
+  }
+  return `${Math.round(size * 10) / 10}${units[unit]}`;
+}

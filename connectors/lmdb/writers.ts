@@ -1,0 +1,50 @@
+import type { LaneId } from '../../core/index.js';
+import type { Db, Environment } from './environment.js';
+
+const counterKey = Buffer.from('writers');
+
+/** Gives out writer numbers, each one once for ever. */
+export class Writers {
+  readonly #environment: Environment;
+  readonly #meta: Db<number>;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+    this.#meta = environment.db<number>('meta');
+  }
+
+  next(): Promise<Writer> {
+    return this.#environment.transact(() => this.nextWithin());
+  }
+
+  /** Within a transaction. */
+  nextWithin(): Writer {
+    const number = (this.#meta.get(counterKey) ?? 0) + 1;
+    void this.#meta.put(counterKey, number);
+    return new Writer(number);
+  }
+}
+
+/**
+ * One process's row of sequences in each lane. Several writers commit in any order among themselves, and
+ * each in its own order: so a reader that goes on from where it was, writer by writer, skips nothing.
+ */
+export class Writer {
+  readonly number: number;
+  readonly #lanes = new Map<LaneId, { sequence: number; cumulative: number }>();
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  advance(lane: LaneId, length: number): { readonly sequence: number; readonly cumulative: number } {
+    let state = this.#lanes.get(lane);
+    if (state === undefined) {
+      state = { sequence: 0, cumulative: 0 };
+      this.#lanes.set(lane, state);
+    }
+    state.sequence++;
+    state.cumulative += length;
+    return state;
+  }
+}

@@ -1,0 +1,125 @@
+import pg from 'pg';
+import { type Batch, type Destination, RetryableError, type Row, type TableName } from '../../core/index.js';
+import { Connections } from './connections.js';
+import { copyInto } from './copy.js';
+import type { ConnectionOptions } from './options.js';
+import { Schema } from './schema.js';
+import { chartColumns, ledgerColumns } from './shape.js';
+
+export interface PostgresOptions extends ConnectionOptions {
+  /** The table of landed batches, in the same schema. */
+  readonly ledger: string;
+}
+
+const chartDefinition = chartColumns.map(({ name, types }) => `${name} ${types[0]} NOT NULL`).join(', ');
+const chartNames = chartColumns.map(({ name }) => name).join(', ');
+const [requestId, timestamp, key, body] = chartColumns.map(({ name }) => name);
+
+const ledgerDefinition = `
+  batch_id uuid PRIMARY KEY,
+  table_name text NOT NULL,
+  rows bigint NOT NULL,
+  bytes bigint NOT NULL,
+  landed_at timestamptz NOT NULL DEFAULT clock_timestamp()`;
+
+/**
+ * In front of each write, and gone with its transaction:
+ * - a server that has lost us without a word finds out within a minute, not after the two hours of TCP's
+ *   default: till then it would hold the batch's ledger row, and the retry would wait for it;
+ * - where synchronous_commit is off, a crash of the server would lose rows that we had settled.
+ */
+const begin = `
+  BEGIN ISOLATION LEVEL READ COMMITTED;
+  SET LOCAL tcp_keepalives_idle = 30;
+  SET LOCAL tcp_keepalives_interval = 10;
+  SET LOCAL tcp_keepalives_count = 3;
+  SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'`;
+
+/**
+ * Rows by binary COPY, in one transaction with an entry in the ledger of batches. A second writer of the
+ * same batch waits at the ledger's key for the first: then it finds the entry, or, when the first was
+ * rolled back, takes its place.
+ */
+export class PostgresDestination implements Destination {
+  readonly #connections: Connections;
+  readonly #schema: Schema;
+  readonly #ledger: string;
+
+  constructor(instance: string, options: PostgresOptions) {
+    this.#connections = new Connections(instance, options);
+    this.#schema = new Schema(instance, options.schema);
+    this.#ledger = options.ledger;
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    this.#connections.open();
+    await this.check([], signal);
+  }
+
+  async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
+    await this.#connections.use(`making table ${table}`, signal, async (client) => {
+      await this.#schema.check(client);
+      await this.#schema.ensure(client, this.#ledger, ledgerColumns, ledgerDefinition);
+      await this.#schema.ensure(client, table, chartColumns, chartDefinition);
+    });
+  }
+
+  async check(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+    await this.#connections.use('checking', signal, async (client) => {
+      await this.#schema.check(client);
+      await this.#schema.checkTable(client, this.#ledger, ledgerColumns);
+      for (const table of tables) await this.#schema.checkTable(client, table, chartColumns);
+    });
+  }
+
+  async write(batch: Batch, signal: AbortSignal): Promise<void> {
+    const table = this.#schema.quote(batch.table);
+    await this.#connections.use(`writing to ${batch.table}`, signal, async (client) => {
+      if (!(await this.#enter(client, batch))) {
+        await client.query('ROLLBACK');
+        return;
+      }
+      await copyInto(client, `COPY ${table} (${chartNames}) FROM STDIN (FORMAT binary)`, batch.rows);
+      const { command } = await client.query('COMMIT');
+      if (command !== 'COMMIT') throw new RetryableError(`writing to ${batch.table}: it was rolled back`);
+    });
+  }
+
+  async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {
+    const quoted = this.#schema.quote(table);
+    return await this.#connections.use(`reading ${table}`, signal, async (client) => {
+      // As bytes, both: extra_float_digits may be set so that a float's text is rounded.
+      const { rows } = await client.query<{ id: string; at: Buffer; key: string; body: Buffer }>(
+        `SELECT ${requestId} AS id, float8send(${timestamp}) AS at, ${key} AS key,
+                convert_to(${body}, 'UTF8') AS body
+           FROM ${quoted} ORDER BY ${timestamp} DESC LIMIT $1`,
+        [limit],
+      );
+      return rows.map(({ id, at, key, body }) => ({
+        requestId: id,
+        timestamp: at.readDoubleBE(0),
+        key,
+        body,
+      }));
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#connections.close();
+  }
+
+  /** Begins the transaction and enters the batch; false when it has landed before. One round trip. */
+  async #enter(client: pg.Client, batch: Batch): Promise<boolean> {
+    const values = [
+      pg.escapeLiteral(batch.id),
+      pg.escapeLiteral(batch.table),
+      batch.rows.length,
+      batch.bytes,
+    ].join(', ');
+    const results: unknown = await client.query(`${begin};
+      INSERT INTO ${this.#schema.quote(this.#ledger)} (batch_id, table_name, rows, bytes)
+      VALUES (${values}) ON CONFLICT (batch_id) DO NOTHING`);
+    const inserted = (results as pg.QueryResult[]).at(-1)?.rowCount;
+    return inserted === 1;
+  }
+}

@@ -1,0 +1,95 @@
+import { ConfigError, instructionOf, messageOf, PermanentError, RetryableError } from '../../core/index.js';
+
+type Verdict = 'retry' | 'config' | 'permanent';
+
+/**
+ * What to do by SQLSTATE: by its class.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const verdicts: Readonly<Record<string, Verdict>> = {
+  '08': 'retry', // connection
+  '0A': 'config', // not supported: COPY under row-level security, say
+  '22': 'permanent', // data
+  '23': 'permanent', // constraints of the user's own on the table
+  '25': 'retry', // 25006: read-only after a failover
+  '26': 'retry',
+  '28': 'config', // authentication
+  '3D': 'config', // no such database
+  '3F': 'config', // no such schema
+  '40': 'retry', // rolled back: serialization, deadlock
+  '42': 'config', // grants, names, types
+  '44': 'permanent', // a view's check option
+  '53': 'retry', // disk full, out of memory, too many connections
+  '54': 'permanent', // program limits: a value too large
+  '55': 'retry', // 55P03: lock not available
+  '57': 'retry', // shutdown, crash, cancelled
+  '58': 'retry', // the server's own I/O
+  F0: 'config',
+  P0: 'permanent', // a trigger of the user's raised it
+  XX: 'retry',
+};
+
+/** Node's codes for a certificate that is not to be trusted, and what OpenSSL says. */
+const tlsCode = /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH)/;
+
+const advice: Readonly<Record<string, string>> = {
+  '28P01': 'check user and password',
+  '28000': "check the user, and the server's pg_hba.conf",
+  '3D000': 'create the database, or correct its name',
+  '53300': 'lower `connections`, or raise max_connections',
+  '53100': "the server's disk is full: make room",
+  '25006': 'the server is read-only, perhaps after a failover: is it the primary?',
+  ECONNREFUSED: 'is the server running, and are host and port right?',
+  ENOTFOUND: 'no such host: check its name, or the DNS',
+  EAI_AGAIN: 'the DNS does not answer',
+  ETIMEDOUT: 'does a firewall stand between?',
+};
+
+/** The instruction that an error of `pg` or of the socket amounts to; one that is no such error is passed on. */
+export function instructed(error: unknown, doing: string): unknown {
+  if (instructionOf(error) !== undefined) return error;
+  const code = codeOf(error);
+  if (code === undefined) return error;
+  const hint = advice[code];
+  const message = `${doing}: ${textOf(error)} (${code})${hint === undefined ? '' : `; ${hint}`}`;
+  switch (verdictOf(code, error)) {
+    case 'retry':
+      return new RetryableError(message, { cause: error });
+    case 'config':
+      return new ConfigError(message, { cause: error });
+    case 'permanent':
+      return new PermanentError(message, { cause: error });
+    default:
+      return error;
+  }
+}
+
+/** The SQLSTATE of a server's error, `undefined` for any other. */
+export function sqlState(error: unknown): string | undefined {
+  const code = codeOf(error);
+  return code !== undefined && isSqlState(code) ? code : undefined;
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const code = (error as { readonly code?: unknown }).code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+function isSqlState(code: string): boolean {
+  return /^[0-9A-Z]{5}$/.test(code) && code !== 'EPIPE';
+}
+
+function verdictOf(code: string, error: unknown): Verdict | undefined {
+  if (isSqlState(code)) return verdicts[code.slice(0, 2)] ?? 'retry';
+  if (tlsCode.test(code)) return 'config';
+  const system = error as { readonly syscall?: unknown; readonly errors?: unknown };
+  // Several addresses were tried: Node gives an AggregateError with the code of the first.
+  if (typeof system.syscall === 'string' || Array.isArray(system.errors)) return 'retry';
+  return /^E[A-Z]/.test(code) && !code.startsWith('ERR_') ? 'retry' : undefined;
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
+  return messageOf(error);
+}

@@ -1,0 +1,127 @@
+import type pg from 'pg';
+import { ConfigError, RetryableError } from '../../core/index.js';
+import { sqlState } from './errors.js';
+import { quoteName } from './name.js';
+import { type Expected, misfit, relationOf } from './shape.js';
+
+/** What two processes that create one table at once may get; both mean that it is there now. */
+const alreadyThere = new Set(['42P07', '23505', '42710']);
+
+/** A schema of the user's, in which tables are made when they are missing and never altered. */
+export class Schema {
+  readonly #instance: string;
+  readonly #name: string;
+
+  constructor(instance: string, name: string) {
+    this.#instance = instance;
+    this.#name = name;
+  }
+
+  /** The table's name with the schema's, quoted. */
+  quote(table: string): string {
+    return `${this.#quoted}.${quoteName(table, 'table')}`;
+  }
+
+  /** Proves that the server takes writes, and that the schema is there and may be used. */
+  async check(client: pg.Client): Promise<void> {
+    const { rows } = await client.query<{ encoding: string; standby: boolean; database: string }>(
+      `SELECT current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby,
+              current_database() AS database`,
+    );
+    const state = rows[0];
+    if (state?.standby) {
+      throw new RetryableError(
+        `${this.#instance}: the server is a standby and read-only; is it the primary?`,
+      );
+    }
+    if (state?.encoding !== 'UTF8') {
+      throw new ConfigError(
+        `${this.#instance}: database ${state?.database} is encoded in ${state?.encoding}, which cannot hold every JSON text; use one made WITH ENCODING 'UTF8'`,
+      );
+    }
+    await this.#privileges(client);
+  }
+
+  /** Proves that the table can be written, or, when it is missing, that it can be made. */
+  async checkTable(client: pg.Client, table: string, columns: readonly Expected[]): Promise<void> {
+    if (await this.#fits(client, table, columns)) return;
+    await this.#mayCreate(client);
+  }
+
+  /**
+   * Makes the table when it is missing.
+   * @throws ConfigError when something of another shape stands there
+   */
+  async ensure(
+    client: pg.Client,
+    table: string,
+    columns: readonly Expected[],
+    definition: string,
+  ): Promise<void> {
+    if (await this.#fits(client, table, columns)) return;
+    await this.#mayCreate(client);
+    try {
+      await client.query(`CREATE TABLE IF NOT EXISTS ${this.quote(table)} (${definition})`);
+    } catch (error) {
+      if (!alreadyThere.has(sqlState(error) ?? '')) throw error;
+    }
+    if (!(await this.#fits(client, table, columns))) {
+      throw new RetryableError(`${this.#instance}: table ${this.quote(table)} was dropped as it was made`);
+    }
+  }
+
+  async #fits(client: pg.Client, table: string, columns: readonly Expected[]): Promise<boolean> {
+    const quoted = this.quote(table);
+    const relation = await relationOf(client, this.#name, table);
+    if (relation === undefined) return false;
+    const fault = misfit(relation, columns);
+    if (fault !== undefined) {
+      throw new ConfigError(
+        `${this.#instance}: ${quoted} has another shape and is left as it is: ${fault}. Rename it, or choose another table`,
+      );
+    }
+    const missing = [...(relation.maySelect ? [] : ['SELECT']), ...(relation.mayInsert ? [] : ['INSERT'])];
+    if (missing.length === 0) return true;
+    const grant = `GRANT ${missing.join(', ')} ON ${quoted} TO ${await this.#user(client)}`;
+    throw new ConfigError(
+      `${this.#instance}: no right to ${missing.join(' and ')} on ${quoted}; run: ${grant};`,
+    );
+  }
+
+  async #mayCreate(client: pg.Client): Promise<void> {
+    if (await this.#privileges(client)) return;
+    const grant = `GRANT USAGE, CREATE ON SCHEMA ${this.#quoted} TO ${await this.#user(client)}`;
+    throw new ConfigError(
+      `${this.#instance}: no right to make tables in schema ${this.#quoted}; run: ${grant};`,
+    );
+  }
+
+  /** Whether tables may be made. @throws ConfigError when the schema is missing or may not be used */
+  async #privileges(client: pg.Client): Promise<boolean> {
+    const { rows } = await client.query<{ usage: boolean; create: boolean }>(
+      `SELECT has_schema_privilege(oid, 'USAGE') AS usage, has_schema_privilege(oid, 'CREATE') AS "create"
+         FROM pg_catalog.pg_namespace WHERE nspname = $1`,
+      [this.#name],
+    );
+    const [rights] = rows;
+    if (rights === undefined) {
+      throw new ConfigError(
+        `${this.#instance}: there is no schema ${this.#quoted}; run: CREATE SCHEMA ${this.#quoted};`,
+      );
+    }
+    if (!rights.usage) {
+      const grant = `GRANT USAGE, CREATE ON SCHEMA ${this.#quoted} TO ${await this.#user(client)}`;
+      throw new ConfigError(`${this.#instance}: no right to use schema ${this.#quoted}; run: ${grant};`);
+    }
+    return rights.create;
+  }
+
+  async #user(client: pg.Client): Promise<string> {
+    const { rows } = await client.query<{ user: string }>('SELECT quote_ident(current_user) AS user');
+    return rows[0]?.user ?? 'current_user';
+  }
+
+  get #quoted(): string {
+    return quoteName(this.#name, 'schema');
+  }
+}

@@ -1,0 +1,145 @@
+import { ConfigError, RetryableError, type Token, type TokenStore } from '../../core/index.js';
+import { Connections } from './connections.js';
+import type { ConnectionOptions } from './options.js';
+import { Schema } from './schema.js';
+import type { Expected } from './shape.js';
+
+export interface PostgresTokenStoreOptions extends ConnectionOptions {
+  readonly table: string;
+}
+
+const columns: readonly Expected[] = [
+  { name: 'key', types: ['text', 'character varying'] },
+  { name: 'digest', types: ['bytea'] },
+  { name: 'description', types: ['text', 'character varying'] },
+  { name: 'active', types: ['boolean'] },
+  { name: 'pipelines', types: ['text[]'] },
+  { name: 'created_at', types: ['timestamp with time zone'] },
+  { name: 'expires_at', types: ['timestamp with time zone'] },
+  { name: 'last_used_at', types: ['timestamp with time zone'] },
+];
+
+const definition = `
+  key text PRIMARY KEY,
+  digest bytea NOT NULL,
+  description text NOT NULL,
+  active boolean NOT NULL,
+  pipelines text[],
+  created_at timestamptz NOT NULL,
+  expires_at timestamptz,
+  last_used_at timestamptz`;
+
+interface TokenRow {
+  readonly key: string;
+  readonly digest: Buffer;
+  readonly description: string;
+  readonly active: boolean;
+  readonly pipelines: string[] | null;
+  readonly created_at: Date;
+  readonly expires_at: Date | null;
+  readonly last_used_at: Date | null;
+}
+
+/** No call waits longer: the load path asks again later, and the requests wait in the spool. */
+const timeout = 15_000;
+
+/** Tokens in a table, so that several machines share them. */
+export class PostgresTokenStore implements TokenStore {
+  readonly #instance: string;
+  readonly #connections: Connections;
+  readonly #schema: Schema;
+  readonly #name: string;
+
+  constructor(instance: string, options: PostgresTokenStoreOptions) {
+    this.#instance = instance;
+    this.#connections = new Connections(instance, options);
+    this.#schema = new Schema(instance, options.schema);
+    this.#name = options.table;
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    this.#connections.open();
+    await this.#connections.use('opening', signal, async (client) => {
+      await this.#schema.check(client);
+      await this.#schema.ensure(client, this.#name, columns, definition);
+    });
+  }
+
+  async find(key: string): Promise<Token | undefined> {
+    const [row] = await this.#query('finding a token', `SELECT * FROM ${this.#table} WHERE key = $1`, [key]);
+    return row === undefined ? undefined : toToken(row);
+  }
+
+  async create(token: Token): Promise<void> {
+    const { key, digest, description, active, pipelines, createdAt, expiresAt, lastUsedAt } = token;
+    const inserted = await this.#query(
+      'creating a token',
+      `INSERT INTO ${this.#table}
+         (key, digest, description, active, pipelines, created_at, expires_at, last_used_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (key) DO NOTHING RETURNING *`,
+      [key, Buffer.from(digest), description, active, pipelines, createdAt, expiresAt, lastUsedAt],
+    );
+    if (inserted.length === 0) {
+      throw new ConfigError(`${this.#instance}: there is a token with the key ${key} already`);
+    }
+  }
+
+  async list(): Promise<Token[]> {
+    const rows = await this.#query('listing tokens', `SELECT * FROM ${this.#table} ORDER BY created_at, key`);
+    return rows.map(toToken);
+  }
+
+  async setActive(key: string, active: boolean): Promise<void> {
+    const updated = await this.#query(
+      'changing a token',
+      `UPDATE ${this.#table} SET active = $2 WHERE key = $1 RETURNING *`,
+      [key, active],
+    );
+    if (updated.length === 0)
+      throw new ConfigError(`${this.#instance}: there is no token with the key ${key}`);
+  }
+
+  async touch(uses: ReadonlyMap<string, Date>): Promise<void> {
+    await this.#query(
+      'noting uses',
+      `UPDATE ${this.#table} AS t SET last_used_at = GREATEST(t.last_used_at, u.at)
+         FROM unnest($1::text[], $2::timestamptz[]) AS u(key, at) WHERE t.key = u.key`,
+      [[...uses.keys()], [...uses.values()]],
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#connections.close();
+  }
+
+  async #query(doing: string, sql: string, values: readonly unknown[] = []): Promise<TokenRow[]> {
+    const signal = AbortSignal.timeout(timeout);
+    try {
+      return await this.#connections.use(doing, signal, async (client) => {
+        return (await client.query<TokenRow>(sql, [...values])).rows;
+      });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new RetryableError(`${this.#instance}: ${doing}: no answer in ${timeout / 1000} s`, {
+        cause: error,
+      });
+    }
+  }
+
+  get #table(): string {
+    return this.#schema.quote(this.#name);
+  }
+}
+
+function toToken(row: TokenRow): Token {
+  return {
+    key: row.key,
+    digest: new Uint8Array(row.digest),
+    description: row.description,
+    active: row.active,
+    ...(row.pipelines === null ? {} : { pipelines: row.pipelines }),
+    createdAt: row.created_at,
+    ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
+    ...(row.last_used_at === null ? {} : { lastUsedAt: row.last_used_at }),
+  };
+}

@@ -1,0 +1,111 @@
+import { timingSafeEqual } from 'node:crypto';
+import { inject, injectable } from 'inversify';
+import { parts } from './keys.js';
+import type { Discard, DiscardReason, StoredRecord } from './spool.js';
+import type { Token, TokenStore } from './token-store.js';
+
+/** Deactivating a token takes effect within five seconds: look-ups are remembered for three. */
+const rememberFor = 3000;
+/** Past so many keys all are forgotten: senders choose the keys, so the memory for them is bounded. */
+const mostRemembered = 10_000;
+const touchEvery = 60_000;
+
+/** What became of the records of one read. */
+export interface Verdicts {
+  readonly rows: readonly StoredRecord[];
+  readonly discarded: readonly Discard[];
+}
+
+/** Authentication in the second moment. A store that cannot answer makes it reject: the records wait. */
+@injectable()
+export class Authenticator {
+  readonly #tokens: TokenStore;
+  readonly #remembered = new Map<
+    string,
+    { readonly at: number; readonly token: Promise<Token | undefined> }
+  >();
+  #used = new Map<string, Date>();
+  #lastTouch = Date.now();
+  #opened: Promise<void> | undefined;
+
+  constructor(@inject(parts.tokens) tokens: TokenStore) {
+    this.#tokens = tokens;
+  }
+
+  async judge(pipeline: string, records: readonly StoredRecord[], signal: AbortSignal): Promise<Verdicts> {
+    await this.#open(signal);
+    const rows: StoredRecord[] = [];
+    const discarded: Discard[] = [];
+    const tokens = new Map<string, Token | undefined>();
+    const now = new Date();
+    for (const record of records) {
+      if (record.authenticated) {
+        rows.push(record);
+        continue;
+      }
+      let token = tokens.get(record.key);
+      if (token === undefined && !tokens.has(record.key)) {
+        token = await this.#find(record.key);
+        tokens.set(record.key, token);
+      }
+      const reason = fault(token, record, pipeline, now);
+      if (reason === undefined) rows.push(record);
+      else discarded.push({ record, reason });
+    }
+    await this.#touch(rows, now);
+    return { rows, discarded };
+  }
+
+  /** The store is opened by the first who needs it: one that is down does not hold the start. */
+  #open(signal: AbortSignal): Promise<void> {
+    this.#opened ??= this.#tokens.open(signal).catch((error) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  #find(key: string): Promise<Token | undefined> {
+    const now = Date.now();
+    const known = this.#remembered.get(key);
+    if (known !== undefined && now - known.at < rememberFor) return known.token;
+    if (this.#remembered.size >= mostRemembered) this.#remembered.clear();
+    const token = this.#tokens.find(key);
+    this.#remembered.set(key, { at: now, token });
+    token.catch(() => this.#remembered.delete(key));
+    return token;
+  }
+
+  /** Best effort: a store that cannot note the use has still authenticated it. */
+  async #touch(rows: readonly StoredRecord[], now: Date): Promise<void> {
+    if (this.#tokens.touch === undefined) return;
+    for (const row of rows) this.#used.set(row.key, now);
+    if (this.#used.size === 0 || now.getTime() - this.#lastTouch < touchEvery) return;
+    const used = this.#used;
+    this.#used = new Map();
+    this.#lastTouch = now.getTime();
+    await this.#tokens.touch(used).catch(() => undefined);
+  }
+
+  /** Notes what was used since the last time; called when the load path ends. */
+  async finish(): Promise<void> {
+    if (this.#used.size > 0) await this.#tokens.touch?.(this.#used).catch(() => undefined);
+    this.#used = new Map();
+  }
+}
+
+function fault(
+  token: Token | undefined,
+  record: StoredRecord,
+  pipeline: string,
+  now: Date,
+): DiscardReason | undefined {
+  if (token === undefined) return 'unknown key';
+  if (!timingSafeEqual(token.digest, record.tokenDigest)) return 'wrong token';
+  if (!token.active) return 'deactivated token';
+  if (token.expiresAt !== undefined && token.expiresAt <= now) return 'expired token';
+  if (token.pipelines !== undefined && !token.pipelines.includes(pipeline)) {
+    return 'token not allowed on this pipeline';
+  }
+  return undefined;
+}

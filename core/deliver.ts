@@ -1,0 +1,36 @@
+import { instructionOf, messageOf } from './errors.js';
+import type { Outlet } from './outlet.js';
+import type { SealedBatch, Spool } from './spool.js';
+
+export type Delivery =
+  | { readonly outcome: 'landed' }
+  | { readonly outcome: 'split' }
+  | { readonly outcome: 'dead'; readonly reason: string };
+
+/**
+ * Brings one sealed batch to its end, or one step nearer: written and settled; or, refused for ever,
+ * split in two; or, being of one row, kept as a dead letter. Whatever else goes wrong is thrown: the
+ * batch stays sealed, and the next try writes the same rows under the same id.
+ */
+export async function deliver(
+  batch: SealedBatch,
+  table: string,
+  outlet: Outlet,
+  spool: Spool,
+  signal: AbortSignal,
+): Promise<Delivery> {
+  try {
+    await outlet.write({ id: batch.id, table, rows: batch.rows, bytes: batch.bytes }, signal);
+  } catch (error) {
+    if (instructionOf(error) !== 'permanent') throw error;
+    if (batch.rows.length > 1) {
+      await spool.split(batch);
+      return { outcome: 'split' };
+    }
+    const reason = messageOf(error);
+    await spool.settle(batch, { reason });
+    return { outcome: 'dead', reason };
+  }
+  await spool.settle(batch, 'landed');
+  return { outcome: 'landed' };
+}

@@ -1,0 +1,193 @@
+import type { Authenticator } from './authenticator.js';
+import { Backoff, pause } from './backoff.js';
+import { deliver } from './deliver.js';
+import { instructionOf, messageOf } from './errors.js';
+import type { LaneMetrics } from './lane-metrics.js';
+import type { Logger } from './logger.js';
+import type { Outlet } from './outlet.js';
+import type { Pipeline } from './pipeline.js';
+import { type LaneId, laneId, type SealedBatch, type Spool } from './spool.js';
+
+/**
+ * - `running`: lands what comes
+ * - `paused`: keeps what comes, by configuration
+ * - `retrying`: the warehouse, the token store or the disk fails; tries again with backoff
+ * - `halted`: the set-up is at fault; says what to do, looks again every minute, resumes by itself
+ */
+export type LaneState = 'running' | 'paused' | 'retrying' | 'halted';
+
+export interface LaneStatus {
+  readonly state: LaneState;
+  /** Since when; milliseconds since the epoch. */
+  readonly since: number;
+  /** Why it is retrying or halted. */
+  readonly error?: string;
+  /** When a batch landed last; milliseconds since the epoch. */
+  readonly lastLanded?: number;
+}
+
+export interface LaneParts {
+  readonly pipeline: Pipeline;
+  readonly outlet: Outlet;
+  readonly spool: Spool;
+  readonly authenticator: Authenticator;
+  readonly logger: Logger;
+  readonly metrics: LaneMetrics;
+  /** Milliseconds between two looks of a halted lane. */
+  readonly haltFor: number;
+  /** Called when another process has claimed the spool. */
+  readonly fenced: (error: unknown) => void;
+}
+
+export interface LaneSignals {
+  /** Begin no further batch. */
+  readonly rest: AbortSignal;
+  /** Give up even what is being written. */
+  readonly abort: AbortSignal;
+}
+
+type Step = 'again' | 'idle';
+
+/** One pipeline's way into one destination. It never waits for another lane's trouble. */
+export class Lane {
+  readonly id: LaneId;
+  readonly #parts: LaneParts;
+  readonly #signals: LaneSignals;
+  readonly #backoff = new Backoff();
+  #status: LaneStatus;
+  #working: Promise<void> | undefined;
+  #due: NodeJS.Timeout | undefined;
+
+  constructor(lane: LaneParts, signals: LaneSignals) {
+    this.id = laneId(lane.pipeline.id, lane.outlet.name);
+    this.#parts = lane;
+    this.#signals = signals;
+    this.#status = { state: lane.pipeline.paused ? 'paused' : 'running', since: Date.now() };
+  }
+
+  get status(): LaneStatus {
+    return this.#status;
+  }
+
+  /**
+   * Something may wait in the spool. Calling it too often costs nothing. The first call also opens the
+   * destination and makes the table, so that a faulty set-up shows before the first row comes.
+   */
+  wake(): void {
+    if (this.#status.state === 'paused' || this.#signals.rest.aborted) return;
+    clearTimeout(this.#due);
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  /** Resolves when nothing is being written any more; what is not finished is sealed. */
+  async stopped(): Promise<void> {
+    clearTimeout(this.#due);
+    await this.#working;
+  }
+
+  async #work(): Promise<void> {
+    let step: Step = 'again';
+    while (step === 'again' && !this.#signals.rest.aborted) {
+      try {
+        step = await this.#parts.outlet.slot(() => this.#step());
+        this.#recovered();
+      } catch (error) {
+        if (this.#signals.abort.aborted) return;
+        if (instructionOf(error) === 'fenced') {
+          this.#parts.fenced(error);
+          return;
+        }
+        await pause(this.#failed(error), this.#signals.rest);
+      }
+    }
+  }
+
+  /** One batch, at most. */
+  async #step(): Promise<Step> {
+    if (this.#signals.rest.aborted) return 'idle';
+    const { spool, outlet, pipeline, metrics, logger } = this.#parts;
+    await outlet.ready(pipeline.table, this.#signals.abort);
+    const left = await spool.sealed(this.id);
+    if (left === undefined && !(await this.#isDue())) return 'idle';
+    const batch = left ?? (await this.#seal());
+    if (batch === undefined) return 'again';
+
+    const delivery = await deliver(batch, pipeline.table, outlet, spool, this.#signals.abort);
+    if (delivery.outcome === 'landed') {
+      metrics.landed(batch);
+      this.#status = { ...this.#status, lastLanded: Date.now() };
+    } else if (delivery.outcome === 'dead') {
+      metrics.died();
+      logger.error(
+        { requestId: batch.rows[0]?.requestId },
+        `a row became a dead letter: ${delivery.reason}. See: hookline dead list`,
+      );
+    }
+    return 'again';
+  }
+
+  async #isDue(): Promise<boolean> {
+    const { flush } = this.#parts.outlet.policy;
+    const { records, bytes, oldest } = await this.#parts.spool.depth(this.id);
+    if (records === 0 || oldest === undefined) return false;
+    const wait = oldest * 1000 + flush.every - Date.now();
+    // A clock set back makes the oldest record seem to come from the future; that must not stop a lane.
+    if (records >= flush.rows || bytes >= flush.bytes || wait <= 0 || wait > flush.every) return true;
+    this.#due = setTimeout(() => this.wake(), wait);
+    return false;
+  }
+
+  async #seal(): Promise<SealedBatch | undefined> {
+    const { spool, authenticator, outlet, pipeline, metrics } = this.#parts;
+    const records = await spool.read(this.id, outlet.policy.flush);
+    const { rows, discarded } = await authenticator.judge(pipeline.id, records, this.#signals.abort);
+    if (records.length === 0 || this.#signals.abort.aborted) return undefined;
+    const batch = await spool.seal(this.id, rows, discarded);
+    for (const { reason } of discarded) metrics.discarded(reason);
+    return batch;
+  }
+
+  /** Notes the failure; returns the milliseconds to wait. */
+  #failed(error: unknown): number {
+    const { logger, metrics, haltFor } = this.#parts;
+    const instruction = instructionOf(error);
+    const message = messageOf(error);
+    metrics.failed();
+    if (instruction === 'config') {
+      if (this.#status.state !== 'halted' || this.#status.error !== message) {
+        logger.error({}, `halted, its records are kept: ${message}`);
+      }
+      this.#enter('halted', message);
+      this.#backoff.reset();
+      return haltFor;
+    }
+    const wait = this.#backoff.next((error as { readonly delay?: number }).delay);
+    const fields = instruction === undefined ? { err: error } : {};
+    if (this.#status.error !== message || instruction === undefined) {
+      logger.warn(fields, `trying again until it works, its records are kept: ${message}`);
+    }
+    this.#enter('retrying', message);
+    return wait;
+  }
+
+  #recovered(): void {
+    if (this.#status.state === 'running') return;
+    this.#parts.logger.info({}, 'running again');
+    this.#backoff.reset();
+    this.#enter('running');
+  }
+
+  #enter(state: LaneState, error?: string): void {
+    const since = this.#status.state === state ? this.#status.since : Date.now();
+    const { lastLanded } = this.#status;
+    this.#status = {
+      state,
+      since,
+      ...(error === undefined ? {} : { error }),
+      ...(lastLanded === undefined ? {} : { lastLanded }),
+    };
+    this.#parts.metrics.entered(state);
+  }
+}

@@ -1,0 +1,110 @@
+import type { Batch, Destination, TableName } from './destination.js';
+import { ConfigError, instructionOf, messageOf, RetryableError } from './errors.js';
+import type { DestinationPolicy } from './pipeline.js';
+import { Semaphore } from './semaphore.js';
+
+/**
+ * One destination as the lanes use it: opened once however many ask, tables made once, so many writes at
+ * a time, each with a time limit. The cleverness is here, so that a destination can stay simple.
+ */
+export class Outlet {
+  readonly name: string;
+  readonly policy: DestinationPolicy;
+  readonly destination: Destination;
+  readonly #slots: Semaphore;
+  readonly #tables = new Map<TableName, Promise<void>>();
+  #opened: Promise<void> | undefined;
+
+  constructor(name: string, destination: Destination, policy: DestinationPolicy) {
+    this.name = name;
+    this.destination = destination;
+    this.policy = policy;
+    this.#slots = new Semaphore(policy.concurrency);
+  }
+
+  /**
+   * Holds one of the destination's slots for the task: it covers the reading of a batch as well as the
+   * writing, so that no more batches are in memory than are being written.
+   */
+  slot<T>(task: () => Promise<T>): Promise<T> {
+    return this.#slots.run(task);
+  }
+
+  /** Opens the destination if it is not open. */
+  open(signal: AbortSignal): Promise<void> {
+    this.#opened ??= this.#limited(signal, (limit) => this.destination.open(limit)).catch((error) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  /**
+   * Opens the destination and makes the table, each once. A permanent error here condemns no row: it is
+   * the set-up's fault.
+   */
+  async ready(table: TableName, signal: AbortSignal): Promise<void> {
+    try {
+      await this.open(signal);
+      await this.#ensure(table, signal);
+    } catch (error) {
+      if (instructionOf(error) !== 'permanent') throw error;
+      throw new ConfigError(messageOf(error), { cause: error });
+    }
+  }
+
+  async #ensure(table: TableName, signal: AbortSignal): Promise<void> {
+    let made = this.#tables.get(table);
+    if (made === undefined) {
+      made = this.#limited(signal, (limit) => this.destination.ensureTable(table, limit)).catch((error) => {
+        this.#tables.delete(table);
+        throw error;
+      });
+      this.#tables.set(table, made);
+    }
+    await made;
+  }
+
+  /** Writes a batch; after a `ConfigError` the table is looked at again before the next write. */
+  async write(batch: Batch, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#limited(signal, (limit) => this.destination.write(batch, limit));
+    } catch (error) {
+      if (instructionOf(error) === 'config') this.#tables.delete(batch.table);
+      throw error;
+    }
+  }
+
+  /**
+   * A call that outlives its time limit is abandoned as well as aborted: a connector that swallows the
+   * signal must not hold its lane for ever. The batch's id makes the repetition harmless.
+   */
+  async #limited<T>(signal: AbortSignal, call: (limit: AbortSignal) => Promise<T>): Promise<T> {
+    const limit = new AbortController();
+    let release = () => {};
+    const givenUp = new Promise<never>((_, reject) => {
+      const giveUp = (reason: unknown) => {
+        limit.abort(reason);
+        reject(reason);
+      };
+      const stopped = () => giveUp(signal.reason);
+      const late = `destination ${this.name} did not finish within its timeout of ${this.policy.timeout} ms`;
+      const timer = setTimeout(() => giveUp(new RetryableError(late)), this.policy.timeout);
+      signal.addEventListener('abort', stopped);
+      release = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', stopped);
+      };
+    });
+    try {
+      signal.throwIfAborted();
+      return await Promise.race([call(limit.signal), givenUp]);
+    } finally {
+      release();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.destination.close();
+  }
+}

@@ -1,0 +1,86 @@
+import { hash } from 'node:crypto';
+
+/** What a sender says of itself in the URL or in `Authorization`. Source: `protocol.md`, "The request". */
+export interface Credentials {
+  /** Decimal digits in canonical form. */
+  readonly pipeline: string;
+  /** A UUID in lower case. */
+  readonly key: string;
+  /** SHA-256 of the token; the token itself is not kept. */
+  readonly tokenDigest: Uint8Array;
+}
+
+const parameters = ['pipeline_id', 'key', 'token'] as const;
+type Parameter = (typeof parameters)[number];
+
+/** The codes of the 400 answers, in the protocol's words. */
+export type RefusalCode =
+  | 'NO_PARAMETERS_PROVIDED'
+  | 'NO_BODY_PROVIDED'
+  | `MISSING_PARAMETER: ${Parameter}`
+  | `INVALID_PARAMETER: ${Parameter | 'body'}`;
+
+/** Given twice with different values, or with a broken percent-encoding: of no form. */
+const malformed = Symbol('malformed');
+type Values = { [P in Parameter]?: string | typeof malformed };
+
+const forms: Readonly<Record<Parameter, (value: string) => boolean>> = {
+  pipeline_id: (value) => /^[1-9][0-9]{0,15}$/.test(value) && Number(value) <= Number.MAX_SAFE_INTEGER,
+  key: (value) => /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(value),
+  token: (value) => /^[0-9A-Za-z]{1,256}$/.test(value),
+};
+
+/**
+ * Reads the credentials of a request.
+ * @param query what follows the first `?` of the URL; empty when there is nothing
+ * @param authorization the header's value, if there is one
+ */
+export function readCredentials(query: string, authorization?: string): Credentials | RefusalCode {
+  if (query === '' && authorization === undefined) return 'NO_PARAMETERS_PROVIDED';
+  const values = readQuery(query);
+  if (authorization !== undefined) addBasic(values, authorization);
+  for (const name of parameters) if (!values[name]) return `MISSING_PARAMETER: ${name}`;
+  for (const name of parameters) {
+    const value = values[name];
+    if (typeof value !== 'string' || !forms[name](value)) return `INVALID_PARAMETER: ${name}`;
+  }
+  const { pipeline_id, key, token } = values as Record<Parameter, string>;
+  return { pipeline: pipeline_id, key: key.toLowerCase(), tokenDigest: digestOf(token) };
+}
+
+/** SHA-256 of a token's characters; 32 bytes. */
+export function digestOf(token: string): Uint8Array {
+  return hash('sha256', token, 'buffer');
+}
+
+function readQuery(query: string): Values {
+  const values: Values = {};
+  for (const pair of query.split('&')) {
+    const equals = pair.indexOf('=');
+    const name = decode(equals < 0 ? pair : pair.slice(0, equals));
+    if (name !== 'pipeline_id' && name !== 'key' && name !== 'token') continue;
+    const value = equals < 0 ? '' : decode(pair.slice(equals + 1));
+    const before = values[name];
+    values[name] = before === undefined || before === value ? value : malformed;
+  }
+  return values;
+}
+
+/** The header fills what the URL leaves out; where both are there, the URL counts. */
+function addBasic(values: Values, authorization: string): void {
+  const encoded = /^basic +([A-Za-z0-9+/_=-]+) *$/i.exec(authorization)?.[1];
+  if (encoded === undefined) return;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  values.key ||= colon < 0 ? text : text.slice(0, colon);
+  values.token ||= colon < 0 ? '' : text.slice(colon + 1);
+}
+
+function decode(text: string): string | typeof malformed {
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return malformed;
+  }
+}

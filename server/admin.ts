@@ -1,0 +1,125 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import type { Config } from '../config/schema.js';
+import { toChartRow } from '../core/chart.js';
+import { messageOf } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { Spool } from '../core/spool.js';
+import { instanceOf, webhookUrl } from './instance.js';
+import { overview } from './overview.js';
+import type { Supervisor } from './supervisor.js';
+
+export interface AdminParts {
+  readonly config: Config;
+  readonly supervisor: Supervisor;
+  /** Open, for reading. */
+  readonly spool: Spool;
+  readonly logger: Logger;
+}
+
+/** The request is wrong; the message tells how to put it right. */
+class BadRequest extends Error {}
+
+/**
+ * The admin API: probes, metrics, and what the CLI cannot read from the disk, as a warehouse's file may
+ * be locked by the load process. Answers are JSON; a failure is `{"error": "…"}`.
+ */
+export function adminApp({ config, supervisor, spool, logger }: AdminParts): Express {
+  const app = express();
+  app.disable('x-powered-by').disable('etag');
+  app.use((request, response, next) => guard(config, request, response, next));
+
+  app.get('/live', (_, response) => {
+    response.json({ live: true });
+  });
+  app.get('/ready', async (_, response) => {
+    const faults = await supervisor.faults();
+    response.status(faults.length === 0 ? 200 : 503).json({ ready: faults.length === 0, faults });
+  });
+  app.get('/metrics', async (_, response) => {
+    response.type('text/plain; version=0.0.4; charset=utf-8').send(await supervisor.metricsText());
+  });
+  app.get('/api/instance', (_, response) => {
+    response.json({ instance: instanceOf(config), pid: process.pid, processes: supervisor.processes() });
+  });
+  app.get('/api/pipelines', async (_, response) => {
+    response.json(
+      await overview(config, spool, await supervisor.lanes(), webhookUrl(config, supervisor.port)),
+    );
+  });
+  app.get('/api/pipelines/:pipeline/rows', async (request, response) => {
+    const pipeline = config.pipelines.get(request.params.pipeline);
+    if (pipeline === undefined) throw new BadRequest(`there is no pipeline ${request.params.pipeline}`);
+    const destination = textOf(request.query['destination']) ?? (pipeline.destinations[0] as string);
+    if (!pipeline.destinations.includes(destination)) {
+      throw new BadRequest(`pipeline ${pipeline.id} has no destination ${destination}`);
+    }
+    const limit = limitOf(request.query['limit'], 10, 10_000);
+    const load = await supervisor.load();
+    const rows = await load.ask('rows', { destination, table: pipeline.table, limit });
+    response.json(rows.map(toChartRow));
+  });
+  app.post('/api/query', express.json({ limit: '1mb' }), async (request, response) => {
+    const { destination, sql, limit } = (request.body ?? {}) as Record<string, unknown>;
+    if (typeof sql !== 'string' || typeof destination !== 'string') {
+      throw new BadRequest('expected a JSON object with "destination" and "sql"');
+    }
+    const question = { destination, sql, limit: limitOf(limit, 1000, 100_000) };
+    const load = await supervisor.load();
+    response.json(await load.ask('query', question));
+  });
+
+  app.use((request, response) => {
+    response.status(404).json({ error: `there is nothing at ${request.method} ${request.path}` });
+  });
+  app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+    const status = error instanceof BadRequest ? 400 : ((error as { status?: number }).status ?? 502);
+    if (status >= 500) logger.warn({}, `the admin API could not answer: ${messageOf(error)}`);
+    response.status(status).json({ error: messageOf(error) });
+  });
+  return app;
+}
+
+/** Resolves once connections are accepted. */
+export function listen(app: Express, { host, port }: Config['server']['admin']): Promise<Server> {
+  const server = createServer(app);
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve(server.off('error', reject)));
+  });
+}
+
+/**
+ * With a token, everything but the probes needs it. Without one the listener is on loopback, and only
+ * requests that name a loopback host are served: a page in the operator's browser, whose name someone
+ * points at 127.0.0.1, is not.
+ */
+function guard(config: Config, request: Request, response: Response, next: NextFunction): void {
+  const { token } = config.server.admin;
+  if (token === undefined) {
+    const host = (request.headers.host ?? '').replace(/:\d+$/, '');
+    if (['127.0.0.1', 'localhost', '[::1]', config.server.admin.host].includes(host)) next();
+    else response.status(403).json({ error: 'this host name is not served' });
+    return;
+  }
+  const probe = request.path === '/live' || request.path === '/ready';
+  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
+  if (probe || (given !== undefined && timingSafeEqual(sha256(given), sha256(token)))) next();
+  else response.status(401).set('WWW-Authenticate', 'Bearer').json({ error: 'a bearer token is needed' });
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function limitOf(value: unknown, usual: number, most: number): number {
+  if (value === undefined) return usual;
+  const limit = Number(value);
+  if (Number.isInteger(limit) && limit >= 1 && limit <= most) return limit;
+  throw new BadRequest(`expected a limit from 1 to ${most}`);
+}

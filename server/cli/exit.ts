@@ -1,0 +1,33 @@
+import { ConfigProblems } from '../../config/problem.js';
+import { instructionOf, messageOf } from '../../core/errors.js';
+import { RemoteError } from '../channel.js';
+
+/** Exit codes: 0 done, 1 failed, 2 wrongly called, 78 (`EX_CONFIG`) wrongly configured. */
+export const exitCodes = { failed: 1, usage: 2, config: 78 } as const;
+
+/** A command cannot go on; the message is for the person who typed it. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = exitCodes.failed) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** What to print for an error, and the code to exit with. */
+export function explain(error: unknown): { readonly text: string; readonly exitCode: number } {
+  if (error instanceof ConfigProblems) {
+    const { length } = error.problems;
+    return {
+      text: `${error.message}\n${length === 1 ? '1 problem' : `${length} problems`} in the configuration`,
+      exitCode: exitCodes.config,
+    };
+  }
+  if (error instanceof CommandError) return { text: error.message, exitCode: error.exitCode };
+  const isConfig = instructionOf(error) === 'config' || (error instanceof RemoteError && error.config);
+  if (isConfig) return { text: messageOf(error), exitCode: exitCodes.config };
+  const known = instructionOf(error) !== undefined || error instanceof RemoteError;
+  const text = known || !(error instanceof Error) ? messageOf(error) : (error.stack ?? messageOf(error));
+  return { text, exitCode: exitCodes.failed };
+}

@@ -1,0 +1,68 @@
+import 'reflect-metadata';
+import { loadConfig } from '../../config/load.js';
+import { builtins } from '../../connectors/index.js';
+import { messageOf } from '../../core/errors.js';
+import { Registry } from '../../core/registry.js';
+import { Channel } from '../channel.js';
+import { exitCodes, explain } from '../cli/exit.js';
+import { compose } from '../compose.js';
+import { createLogger } from '../logging.js';
+import { startAck } from './ack.js';
+import { startLoad } from './load.js';
+import type { Role, RoleAnswers, Start, SupervisorAnswers } from './role.js';
+
+/**
+ * A process of the ack or the load role. It does what its supervisor says, and ends, in order, when the
+ * supervisor ends: nobody else would restart it.
+ */
+class Child {
+  #role: Role<RoleAnswers> | undefined;
+  #stopping: Promise<void> | undefined;
+  #grace = 5000;
+  readonly #answers: Record<string, (argument: never) => unknown> = {
+    stop: (grace: number) => this.#stop(grace),
+  };
+  readonly #supervisor = new Channel<SupervisorAnswers>(process, this.#answers);
+
+  async run(): Promise<void> {
+    // Ctrl-C reaches every process of the terminal; the supervisor then tells its children what to do.
+    process.on('SIGINT', () => undefined);
+    process.on('SIGTERM', () => void this.#end(0));
+    process.on('disconnect', () => void this.#end(0));
+    try {
+      this.#role = await this.#start(await this.#supervisor.ask('begin', undefined));
+    } catch (error) {
+      const { text: message, exitCode } = explain(error);
+      await this.#supervisor.ask('failed', { message, config: exitCode === exitCodes.config });
+      process.exit(exitCode);
+    }
+    Object.assign(this.#answers, this.#role.answers);
+    const { port } = this.#role;
+    await this.#supervisor.ask('started', port === undefined ? {} : { port });
+  }
+
+  async #start({ role: name, file, text, port }: Start): Promise<Role<RoleAnswers>> {
+    process.title = `hookline ${name}`;
+    const logger = createLogger(name);
+    const config = await loadConfig(file, new Registry(builtins), { text });
+    this.#grace = config.server.grace;
+    const container = compose(config, logger);
+    if (name === 'ack') return startAck(config, container, port);
+    return startLoad(config, container, (error) => {
+      logger.error({}, messageOf(error));
+      void this.#end(1);
+    });
+  }
+
+  #stop(grace: number): Promise<void> {
+    this.#stopping ??= this.#role?.stop(grace) ?? Promise.resolve();
+    return this.#stopping;
+  }
+
+  async #end(code: number): Promise<void> {
+    await this.#stop(this.#grace).catch(() => undefined);
+    process.exit(code);
+  }
+}
+
+await new Child().run();

@@ -1,0 +1,138 @@
+import { fork } from 'node:child_process';
+import cluster, { type Worker } from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import { AggregatorRegistry } from 'prom-client';
+import type { Config } from '../config/schema.js';
+import type { LaneReport } from '../core/engine.js';
+import { messageOf } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { Metrics } from '../core/metrics.js';
+import type { Channel } from './channel.js';
+import { Post, type Process } from './post.js';
+import type { AckAnswers, LoadAnswers, RoleAnswers, Start } from './roles/role.js';
+
+export const roles = ['ack', 'load', 'admin'] as const;
+export type RoleName = (typeof roles)[number];
+
+const childFile = fileURLToPath(new URL('./roles/child.js', import.meta.url));
+
+/**
+ * Keeps the ack workers and the load process running. They share the spool and nothing else, so that
+ * whatever a warehouse's SDK does to the load process, senders are answered.
+ */
+export class Supervisor {
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #metrics: Metrics;
+  readonly #acks: readonly Post<AckAnswers>[];
+  readonly #load: Post<LoadAnswers> | undefined;
+
+  constructor(config: Config, chosen: ReadonlySet<RoleName>, logger: Logger, metrics: Metrics) {
+    this.#config = config;
+    this.#logger = logger;
+    this.#metrics = metrics;
+    const restarts = metrics.counter('hookline_role_restarts_total', 'Processes started again', ['role']);
+    restarts.add(0, { role: 'ack' });
+    restarts.add(0, { role: 'load' });
+    const post = <A extends AckAnswers | LoadAnswers>(role: 'ack' | 'load', name: string) =>
+      new Post<A>({
+        name,
+        spawn: role === 'ack' ? forkAck : forkLoad,
+        start: () => this.#start(role),
+        logger,
+        restarted: () => restarts.add(1, { role }),
+      });
+    const { workers } = config.server.webhooks;
+    this.#acks = chosen.has('ack')
+      ? Array.from({ length: workers }, (_, index) => post<AckAnswers>('ack', `ack worker ${index + 1}`))
+      : [];
+    this.#load = chosen.has('load') ? post<LoadAnswers>('load', 'load process') : undefined;
+  }
+
+  /** Rejects when an ack worker cannot start; a load process that cannot is tried again and again. */
+  async open(): Promise<void> {
+    for (const ack of this.#acks) await ack.open();
+    this.#load?.open().catch((error) => {
+      this.#logger.error({}, `the load process could not start: ${messageOf(error)}`);
+      this.#load?.kill();
+    });
+  }
+
+  /** The port that webhooks are accepted on; `undefined` without the ack role. */
+  get port(): number | undefined {
+    return this.#acks.find(({ port }) => port !== undefined)?.port;
+  }
+
+  /** Who works: the names and process ids of the children that run. */
+  processes(): { readonly name: string; readonly pid: number }[] {
+    return this.#posts().flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+  }
+
+  /** What the load process says of its lanes; nothing while there is none. */
+  async lanes(): Promise<LaneReport[]> {
+    return (await this.#load?.channel?.ask('lanes', undefined).catch(() => [])) ?? [];
+  }
+
+  /** The way to ask the load process; waits for one that is being started. @throws Error when there is none */
+  async load(): Promise<Channel<LoadAnswers>> {
+    const channel = await this.#load?.ready(10_000);
+    if (channel !== undefined) return channel;
+    throw new Error(
+      this.#load === undefined ? 'the load role runs elsewhere' : 'the load process does not start',
+    );
+  }
+
+  /** Why requests cannot be accepted now; empty when they can. */
+  async faults(): Promise<string[]> {
+    const looks = this.#acks.map(async ({ name, channel }) => {
+      if (channel === undefined) return `${name} is not running`;
+      return channel.ask('health', undefined, 5000).then(() => undefined, messageOf);
+    });
+    const found = await Promise.all(looks);
+    return [...new Set(found.filter((fault) => fault !== undefined))];
+  }
+
+  /** The metrics of all processes, summed up, as Prometheus' text format. */
+  async metricsText(): Promise<string> {
+    const asked = this.#posts().map(({ channel }) =>
+      channel?.ask('metrics', undefined, 5000).catch(() => undefined),
+    );
+    const answers = await Promise.all([this.#metrics.json(), ...asked]);
+    return AggregatorRegistry.aggregate(answers.filter((answer) => answer !== undefined)).metrics();
+  }
+
+  /** First the senders' side, so that what was accepted can still be loaded, then the load process. */
+  async close(): Promise<void> {
+    const grace = this.#config.server.grace * 0.45;
+    for (const post of this.#posts()) post.retire();
+    await Promise.all(this.#acks.map((ack) => ack.close(grace)));
+    await this.#load?.close(grace);
+  }
+
+  /** Ends all children at once. */
+  kill(): void {
+    for (const post of this.#posts()) post.kill();
+  }
+
+  #posts(): readonly Post<RoleAnswers>[] {
+    return this.#load === undefined ? this.#acks : [...this.#acks, this.#load];
+  }
+
+  #start(role: Start['role']): Start {
+    const { file, text } = this.#config;
+    const { port } = this;
+    return { role, file, text, ...(port === undefined ? {} : { port }) };
+  }
+}
+
+/** Cluster workers share the listening socket: the kernel deals the connections out among them. */
+function forkAck(): Process {
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
+  cluster.setupPrimary({ exec: childFile, serialization: 'advanced' });
+  const worker: Worker = cluster.fork();
+  return Object.assign(worker, { pid: worker.process.pid });
+}
+
+function forkLoad(): Process {
+  return fork(childFile, { serialization: 'advanced' });
+}

@@ -1,0 +1,17 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** The ceiling: `node:http` reads the body and answers as many bytes as Hookline does, and does nothing else. */
+const reply =
+  '{"success": true, "data": {"__kdd_request_id": "rydjemeilmsqkqvjtfkc", "__kdd_request_unix_timestamp": 1577015690.3118637}}';
+
+const server = createServer({ noDelay: true }, (request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': reply.length });
+    response.end(reply);
+  });
+});
+server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,502 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once, setMaxListeners } from 'node:events';
+import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type DuckDBBlobValue, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import { expect } from 'chai';
+import { newestStorageVersion } from '../../../connectors/duckdb/database-file.js';
+import duckdb from '../../../connectors/duckdb/index.js';
+import { type Destination, instructionOf, type Row } from '../../../core/index.js';
+import { destinationClaims, instruction, refused, type TableShape } from '../../conformance/destination.js';
+import { makeBatch, makeRow } from '../../support/batches.js';
+import { instantiate } from '../../support/instantiate.js';
+
+const never = new AbortController().signal;
+setMaxListeners(0, never);
+
+describe('the duckdb destination', () => {
+  let folder: string;
+  let files = 0;
+  const opened: Destination[] = [];
+
+  const newPath = (): string => {
+    files += 1;
+    return join(folder, `deep ${files}`, 'ware house.duckdb');
+  };
+  const make = (path: string, options: object = {}): Destination => {
+    const destination = instantiate(duckdb, { path, releaseAfter: '50ms', ...options });
+    opened.push(destination);
+    return destination;
+  };
+  const ready = async (path: string, table: string, options: object = {}): Promise<Destination> => {
+    const destination = make(path, options);
+    await destination.open(never);
+    await destination.ensureTable(table, never);
+    return destination;
+  };
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hookline-duckdb-'));
+  });
+  afterEach(async () => {
+    for (const destination of opened.splice(0)) await destination.close();
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  describe('by the conformance suite', () => {
+    let path: string;
+    before(() => {
+      path = newPath();
+    });
+    const claims = destinationClaims({
+      make: () => instantiate(duckdb, { path }),
+      rows: async (table): Promise<Row[]> => {
+        const rows = await sql(
+          path,
+          `SELECT __kdd_request_id, __kdd_request_unix_timestamp, __kdd_requester_key, encode(__kdd_request_body)
+             FROM "${table.replaceAll('"', '""')}"`,
+        );
+        return rows.map(([id, at, key, body]) => ({
+          requestId: String(id),
+          timestamp: Number(at),
+          key: String(key),
+          body: (body as DuckDBBlobValue).bytes,
+        }));
+      },
+      tables: {
+        create: async (table, shape) => {
+          await sql(path, shapes[shape](`"${table}"`));
+        },
+        describe: async (table) => JSON.stringify(await sql(path, `DESCRIBE "${table}"`)),
+      },
+      child: () => ({
+        module: new URL('../../../connectors/duckdb/index.js', import.meta.url).href,
+        plugin: 'duckdb',
+        options: { path },
+      }),
+    });
+    for (const claim of claims) it(claim.name, () => claim.run());
+  });
+
+  describe('the file', () => {
+    it('is made, with its folder, by the first table and not before', async () => {
+      const path = newPath();
+      const destination = make(path);
+      await destination.open(never);
+      await destination.check(['orders'], never);
+      expect(await destination.latest?.('orders', 10, never)).to.deep.equal([]);
+      const error = await refused(destination.query?.('SELECT 1', 10, never) ?? Promise.resolve());
+      expect(instructionOf(error)).to.equal('config');
+      expect((error as Error).message).to.include('nothing yet');
+      expect(await readdir(folder)).not.to.include(`deep ${files}`);
+      await destination.ensureTable('orders', never);
+      await destination.close();
+      expect(await readdir(join(path, '..'))).to.deep.equal(['ware house.duckdb']);
+    });
+
+    it('is released when idle, so that another process can open it, and taken again when needed', async () => {
+      const path = newPath();
+      const destination = await ready(path, 'orders');
+      await destination.write(makeBatch('orders', [makeRow()]), never);
+      await sleep(400);
+      const other = await hold(path);
+      const batch = makeBatch('orders', [makeRow()]);
+      const error = await refused(destination.write(batch, never));
+      expect(instructionOf(error)).to.equal('retry');
+      expect((error as Error).message)
+        .to.include(path)
+        .and.to.include(String(other.pid))
+        .and.to.include('warehouse');
+      other.kill('SIGKILL');
+      await once(other, 'exit');
+      await destination.write(batch, never);
+      expect(await destination.latest?.('orders', 10, never)).to.have.length(2);
+    });
+
+    it('stays ours while one of several destinations on it is in use', async () => {
+      const path = newPath();
+      const one = await ready(path, 'orders', { releaseAfter: '1m' });
+      await symlink(path, `${path}.link`);
+      const two = await ready(`${path}.link`, 'visits', { schema: 'other' });
+      await one.write(makeBatch('orders', [makeRow()]), never);
+      await two.write(makeBatch('visits', [makeRow()]), never);
+      await two.close();
+      expect(await hold(path).catch((error: Error) => error.message)).to.include('Could not set lock');
+      await one.close();
+      expect(await sql(path, 'SELECT count(*) FROM orders, other.visits')).to.deep.equal([[1n]]);
+    });
+
+    it('that is no DuckDB database is a ConfigError, and is left as it is', async () => {
+      for (const content of ['hello '.repeat(1000), '']) {
+        const path = join(folder, `no database ${content.length}`);
+        await writeFile(path, content);
+        const error = await refused(make(path).open(never));
+        expect(instructionOf(error)).to.equal('config');
+        expect((error as Error).message)
+          .to.include(path)
+          .and.to.include('not a DuckDB database');
+        expect(await readFile(path, 'utf8')).to.equal(content);
+      }
+    });
+
+    it('of a newer DuckDB is a ConfigError', async () => {
+      const path = newPath();
+      await (await ready(path, 'orders')).close();
+      const content = await readFile(path);
+      content.writeBigUInt64LE(newestStorageVersion + 1n, 12);
+      await writeFile(path, content);
+      const error = await refused(make(path).open(never));
+      expect(instructionOf(error)).to.equal('config');
+      expect((error as Error).message).to.include('newer DuckDB');
+    });
+
+    it('is of the newest storage version that we know of when DuckDB is told to make one', async () => {
+      const path = join(folder, 'newest.duckdb');
+      await sql(
+        ':memory:',
+        `ATTACH '${path}' AS x (STORAGE_VERSION 'latest'); CREATE TABLE x.t (a int); DETACH x`,
+      );
+      expect((await readFile(path)).readBigUInt64LE(12)).to.equal(newestStorageVersion);
+    });
+
+    it('that is a folder, or cannot be made, is a ConfigError', async () => {
+      expect(await instruction(make(folder).open(never))).to.equal('config');
+      await writeFile(join(folder, 'plain'), '');
+      expect(await instruction(make(join(folder, 'plain', 'x.duckdb')).open(never))).to.equal('config');
+    });
+
+    it('on a full disk is retryable, and nothing is lost or doubled once there is room', async function () {
+      const disk = await smallDisk();
+      if (disk === undefined) return this.skip();
+      try {
+        const destination = await ready(join(disk.path, 'x.duckdb'), 'orders');
+        const small = makeBatch('orders', [makeRow()]);
+        await destination.write(small, never);
+        const big = makeBatch(
+          'orders',
+          Array.from({ length: 12 }, (_, n) => makeRow(JSON.stringify(noise(n)))),
+        );
+        await writeFile(join(disk.path, 'ballast'), Buffer.alloc(8 * 1024 ** 2));
+        expect(await instruction(destination.write(big, never))).to.equal('retry');
+        expect(await instruction(destination.write(big, never))).to.equal('retry');
+        await rm(join(disk.path, 'ballast'));
+        await destination.write(big, never);
+        await destination.write(small, never);
+        expect(await destination.latest?.('orders', 100, never)).to.have.length(13);
+      } finally {
+        for (const destination of opened.splice(0)) await destination.close();
+        await disk.destroy();
+      }
+    });
+  });
+
+  describe('rows', () => {
+    it('does not take broken UTF-8, and says so as a PermanentError', async () => {
+      const destination = await ready(newPath(), 'orders');
+      const batch = makeBatch('orders', [
+        makeRow(),
+        makeRow(Buffer.from('"a long text \xff\xfe"', 'latin1')),
+        makeRow(),
+      ]);
+      expect(await instruction(destination.write(batch, never))).to.equal('permanent');
+      expect(await destination.latest?.('orders', 10, never)).to.deep.equal([]);
+    });
+
+    it('stores none of a batch in which a constraint refuses one', async () => {
+      const path = newPath();
+      const destination = await ready(path, 'orders');
+      await destination.close();
+      await sql(path, `CREATE TABLE picky (${columns}, CHECK (__kdd_request_body <> 'null'))`);
+      await destination.open(never);
+      await destination.ensureTable('picky', never);
+      const rows = Array.from({ length: 5000 }, (_, n) => makeRow(n === 3000 ? 'null' : '1'));
+      expect(await instruction(destination.write(makeBatch('picky', rows), never))).to.equal('permanent');
+      expect(await destination.latest?.('picky', 10, never)).to.deep.equal([]);
+      await destination.write(makeBatch('picky', rows.slice(0, 3000)), never);
+      expect(await destination.latest?.('picky', 5000, never)).to.have.length(3000);
+    });
+
+    it('halts when the table is gone, and goes on once it is made again', async () => {
+      const path = newPath();
+      const destination = await ready(path, 'orders');
+      await sleep(300);
+      await sql(path, 'DROP TABLE orders');
+      const batch = makeBatch('orders', [makeRow()]);
+      expect(await instruction(destination.write(batch, never))).to.equal('config');
+      await destination.ensureTable('orders', never);
+      await destination.write(batch, never);
+      expect(await destination.latest?.('orders', 10, never)).to.have.length(1);
+    });
+
+    it('notices columns that were added while it had released the file', async () => {
+      const path = newPath();
+      const destination = await ready(path, 'orders');
+      await destination.write(makeBatch('orders', [makeRow()]), never);
+      await sleep(300);
+      await sql(path, 'ALTER TABLE orders ADD COLUMN note VARCHAR');
+      await destination.write(makeBatch('orders', [makeRow()]), never);
+      await destination.write(makeBatch('orders', [makeRow()]), never);
+      expect(await destination.latest?.('orders', 10, never)).to.have.length(3);
+    });
+
+    it('keeps a ledger of batches in its schema', async () => {
+      const path = newPath();
+      const destination = await ready(path, 'orders', { schema: 'Web "hooks"' });
+      const batch = makeBatch('orders', [makeRow(), makeRow()]);
+      await destination.write(batch, never);
+      const result = await destination.query?.(
+        'SELECT batch_id, table_name, rows, bytes FROM "Web ""hooks""".__hookline_batches',
+        10,
+        never,
+      );
+      expect(result?.rows).to.deep.equal([[batch.id, 'orders', 2, batch.bytes]]);
+    });
+  });
+
+  describe('queries', () => {
+    let path: string;
+    let destination: Destination;
+    const query = async (text: string, limit = 100) => {
+      const result = await destination.query?.(text, limit, never);
+      if (result === undefined) throw new Error('no query');
+      return result;
+    };
+
+    before(() => {
+      path = newPath();
+    });
+    beforeEach(async () => {
+      destination = await ready(path, 'orders');
+    });
+
+    it('answers with columns and rows, and says when there were more than the limit', async () => {
+      await destination.write(makeBatch('orders', [makeRow('{"total":12.5}', 1577015690.3118637)]), never);
+      expect(
+        await query(
+          `SELECT __kdd_request_unix_timestamp AS at, __kdd_request_body->>'total' AS total FROM orders`,
+        ),
+      ).to.deep.equal({ columns: ['at', 'total'], rows: [[1577015690.3118637, '12.5']], truncated: false });
+      const many = await query('SELECT range FROM range(10000)', 3000);
+      expect(many.rows).to.have.length(3000);
+      expect(many.truncated).to.equal(true);
+      expect((await query('SELECT range FROM range(3000)', 3000)).truncated).to.equal(false);
+    });
+
+    it('gives values as JSON has them', async () => {
+      const { rows } =
+        await query(`SELECT NULL, true, 1, 9007199254740991, 9007199254740993, 1.5::DOUBLE, 12.50,
+        12345678901234567890.5::DECIMAL(38,1), 'é', DATE '2026-11-24', TIMESTAMP '2026-11-24 05:06:07.123456',
+        TIMESTAMPTZ '2026-11-24 05:06:07+02', '\\x00\\xff'::BLOB, [1, NULL, 3], {'a': [DATE '2020-01-01'], 'b': 2},
+        MAP {'k': 1}, MAP {1: 'x'}, 'nan'::DOUBLE, INTERVAL 90 MINUTE, '{"a":1}'::JSON,
+        'd538b946-9d55-405a-9bd2-72d74b1cb8f5'::UUID, 170141183460469231731687303715884105727::HUGEINT`);
+      expect(rows[0]).to.deep.equal([
+        null,
+        true,
+        1,
+        9007199254740991,
+        '9007199254740993',
+        1.5,
+        12.5,
+        '12345678901234567890.5',
+        'é',
+        '2026-11-24',
+        '2026-11-24T05:06:07.123456',
+        '2026-11-24T03:06:07Z',
+        '00ff',
+        [1, null, 3],
+        { a: ['2020-01-01'], b: 2 },
+        { k: 1 },
+        [{ key: 1, value: 'x' }],
+        'NaN',
+        '01:30:00',
+        '{"a":1}',
+        'd538b946-9d55-405a-9bd2-72d74b1cb8f5',
+        '170141183460469231731687303715884105727',
+      ]);
+      JSON.stringify(rows);
+    });
+
+    for (const text of [
+      'SHOW TABLES',
+      'DESCRIBE orders',
+      'SUMMARIZE orders',
+      'FROM orders',
+      'WITH x AS (SELECT 1) SELECT * FROM x',
+      'EXPLAIN SELECT 1',
+      'PRAGMA table_info(orders)',
+      ' -- a comment\n SELECT 1; ',
+    ]) {
+      it(`answers ${text.trim()}`, async () => {
+        await query(text);
+      });
+    }
+
+    for (const text of [
+      'DELETE FROM orders',
+      "INSERT INTO orders VALUES ('a', 1, 'b', 'c')",
+      'UPDATE orders SET __kdd_request_body = 1 RETURNING 1',
+      'DROP TABLE orders',
+      'CREATE TABLE x (a int)',
+      'CREATE TEMP TABLE x (a int)',
+      'SELECT 1; DROP TABLE orders',
+      'COMMIT; DROP TABLE orders',
+      'EXPLAIN ANALYZE DELETE FROM orders',
+      'BEGIN',
+      'CHECKPOINT',
+      'CALL force_checkpoint()',
+      'VACUUM',
+      'SET threads = 1',
+      'RESET threads',
+      'PRAGMA enable_profiling',
+      'USE memory',
+      "ATTACH ':memory:' AS x",
+      'DETACH warehouse',
+      'PREPARE x AS SELECT 1',
+    ]) {
+      it(`refuses ${text} and changes nothing`, async () => {
+        const before = await query('SELECT count(*) FROM orders');
+        const error = await refused(query(text));
+        expect(instructionOf(error), String(error)).to.equal('permanent');
+        expect((error as Error).message).to.match(/^only read-only statements|^Catalog|cannot be/i);
+        expect(await query('SELECT count(*) FROM orders')).to.deep.equal(before);
+        expect((await query('SHOW TABLES')).rows).to.deep.equal([['__hookline_batches'], ['orders']]);
+      });
+    }
+
+    it('reads and writes no other file', async () => {
+      for (const text of [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM glob('/etc/*')",
+        `COPY orders TO '${join(folder, 'stolen.csv')}'`,
+        `EXPLAIN ANALYZE COPY orders TO '${join(folder, 'stolen.csv')}'`,
+        `ATTACH '${join(folder, 'stolen.duckdb')}'`,
+        `EXPORT DATABASE '${join(folder, 'stolen')}'`,
+        'INSTALL httpfs',
+        "LOAD '/tmp/x.duckdb_extension'",
+      ]) {
+        expect(await instruction(query(text)), text).to.equal('permanent');
+      }
+      expect((await readdir(folder)).filter((name) => name.startsWith('stolen'))).to.deep.equal([]);
+    });
+
+    it("gives the database's own words for a mistake", async () => {
+      for (const [text, words] of [
+        ['SELEC 1', 'syntax error'],
+        ['SELECT x FROM orders', 'column "x" not found'],
+        ['SELECT * FROM nowhere', 'nowhere does not exist'],
+        ["SELECT 'a'::INT", 'Could not convert'],
+        ['', 'no statement'],
+        [' -- nothing', 'no statement'],
+        ['SELECT ?', 'parameters'],
+      ] as const) {
+        const error = await refused(query(text));
+        expect(instructionOf(error), text).to.equal('permanent');
+        expect((error as Error).message)
+          .to.include(words)
+          .and.not.to.include('exception_type');
+      }
+    });
+
+    it('stops when the signal fires', async () => {
+      const begun = Date.now();
+      const endless = 'SELECT count(*) FROM range(1000000000) a, range(1000000) b';
+      await refused(destination.query?.(endless, 1, AbortSignal.timeout(100)) ?? Promise.resolve());
+      expect(Date.now() - begun).to.be.lessThan(5000);
+      expect((await query('SELECT 1')).rows).to.deep.equal([[1]]);
+    });
+
+    it('goes on beside writes', async () => {
+      const batches = Array.from({ length: 10 }, () => makeBatch('orders', [makeRow(), makeRow()]));
+      await Promise.all([
+        ...batches.map((batch) => destination.write(batch, never)),
+        ...batches.map(() => query('SELECT count(*) FROM orders')),
+      ]);
+    });
+  });
+});
+
+/** Runs statements over an instance of their own; resolves to the rows of the last. */
+async function sql(path: string, text: string): Promise<DuckDBValue[][]> {
+  const instance = await DuckDBInstance.create(path);
+  const connection = await instance.connect();
+  try {
+    return (await connection.runAndReadAll(text)).getRows();
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+/** Another process that has the file open. Rejects with what DuckDB says when it cannot open it. */
+async function hold(path: string): Promise<ChildProcess> {
+  const program = `
+    import { DuckDBInstance } from '@duckdb/node-api';
+    const instance = await DuckDBInstance.create(process.argv[1]);
+    console.log('open');
+    setInterval(() => instance, 1000);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program, path], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let trouble = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    trouble += chunk.toString();
+  });
+  await Promise.race([
+    once(child.stdout, 'data'),
+    once(child, 'close').then(() => Promise.reject(new Error(trouble))),
+  ]);
+  return child;
+}
+
+interface SmallDisk {
+  readonly path: string;
+  destroy(): Promise<void>;
+}
+
+/** A file system of 16 MiB; only root on Linux can have one. */
+async function smallDisk(): Promise<SmallDisk | undefined> {
+  const path = await mkdtemp(join(tmpdir(), 'hookline-disk-'));
+  const run = async (command: string, ...args: string[]): Promise<boolean> => {
+    const child = spawn(command, args, { stdio: 'ignore' });
+    const [code] = (await once(child, 'close').catch(() => [1])) as [number];
+    return code === 0;
+  };
+  const mounted = await run('mount', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', path);
+  const destroy = async () => {
+    if (mounted) await run('umount', '-l', path);
+    await rm(path, { recursive: true, force: true });
+  };
+  if (mounted && (await stat(path)).isDirectory()) return { path, destroy };
+  await destroy();
+  return undefined;
+}
+
+/** Text that does not compress. */
+function noise(seed: number): string {
+  let state = seed + 1;
+  return Array.from({ length: 700_000 }, () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return String.fromCharCode(48 + (state % 74));
+  }).join('');
+}
+
+const columns = `__kdd_request_id VARCHAR NOT NULL, __kdd_request_unix_timestamp DOUBLE NOT NULL,
+  __kdd_requester_key VARCHAR NOT NULL, __kdd_request_body VARCHAR NOT NULL`;
+
+const shapes: Record<TableShape, (table: string) => string> = {
+  'without a body': (table) =>
+    `CREATE TABLE ${table} (__kdd_request_id VARCHAR, __kdd_request_unix_timestamp DOUBLE, __kdd_requester_key VARCHAR)`,
+  'with a timestamp that is text': (table) =>
+    `CREATE TABLE ${table} (__kdd_request_id VARCHAR, __kdd_request_unix_timestamp VARCHAR, __kdd_requester_key VARCHAR, __kdd_request_body VARCHAR)`,
+  'with a mandatory column of its own': (table) => `CREATE TABLE ${table} (${columns}, tenant INT NOT NULL)`,
+  'that is a view': (table) =>
+    `CREATE VIEW ${table} AS SELECT '' AS __kdd_request_id, 0::DOUBLE AS __kdd_request_unix_timestamp,
+            '' AS __kdd_requester_key, '' AS __kdd_request_body`,
+  'in another order and with further nullable columns': (table) =>
+    `CREATE TABLE ${table} (note VARCHAR, __kdd_request_body VARCHAR, __kdd_requester_key VARCHAR, tenant INT,
+                            __kdd_request_unix_timestamp DOUBLE, __kdd_request_id VARCHAR)`,
+};

@@ -1,0 +1,358 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { appendFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import plugins from '../../../connectors/lmdb/index.js';
+import { LmdbSpool } from '../../../connectors/lmdb/spool.js';
+import { instructionOf, laneId, messageOf, type SealedBatch, type Spool } from '../../../core/index.js';
+import { fill, ids, makeRecord, sealNext, settleAll, spoolClaims } from '../../conformance/spool.js';
+import { Program } from '../../support/program.js';
+
+const lane = laneId('835212', 'warehouse');
+const other = laneId('7', 'lake');
+const plenty = { rows: 1_000_000, bytes: 1e9 } as const;
+const gibibyte = 1024 ** 3;
+
+describe('the lmdb spool', () => {
+  let folder: string;
+  let path: string;
+  let log: string;
+  let programs: Program[];
+  let spools: Spool[];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hookline-spool-'));
+    path = join(folder, 'spool');
+    log = join(folder, 'log');
+    await writeFile(log, '');
+    programs = [];
+    spools = [];
+  });
+
+  afterEach(async () => {
+    for (const program of programs) await program.kill();
+    for (const spool of spools) await spool.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const run = (name: string, args: (string | number)[], limits?: string) => {
+    const program = new Program(name, args.map(String), limits);
+    programs.push(program);
+    return program;
+  };
+  const open = async (maxSize = gibibyte): Promise<Spool> => {
+    const spool = new LmdbSpool({ path, maxSize });
+    spools.push(spool);
+    await spool.open();
+    return spool;
+  };
+  const claimed = async () => {
+    const spool = await open();
+    await spool.claim(AbortSignal.timeout(20_000));
+    return spool;
+  };
+  const logged = async () => (await readFile(log, 'utf8')).split('\n').slice(0, -1);
+  const untilLogged = async (lines: number) => {
+    const deadline = Date.now() + 15_000;
+    while ((await logged()).length < lines) {
+      const [last] = programs.slice(-1);
+      if (Date.now() > deadline) throw new Error(`the log stays short: ${last?.output}`);
+      await sleep(10);
+    }
+  };
+
+  describe('as any spool', () => {
+    for (const claim of spoolClaims(() => () => new LmdbSpool({ path, maxSize: gibibyte }))) {
+      it(claim.name, claim.run);
+    }
+  });
+
+  it('keeps every acknowledged record over SIGKILL at any moment', async () => {
+    for (let round = 1; round <= 6; round++) {
+      const program = run('lmdb-append', [path, log, `${lane},${other}`, 64]);
+      await untilLogged((round - 1) * 200 + 1);
+      await sleep(Math.random() * 150);
+      await program.kill();
+      const acked = await logged();
+      const spool = await open();
+      for (const each of [lane, other]) {
+        const rows = await spool.read(each, plenty);
+        const found = new Set(ids(rows));
+        expect(acked.filter((id) => !found.has(id))).to.deep.equal([]);
+        expect(found.size).to.equal(rows.length);
+        expect(await spool.depth(each)).to.deep.equal({
+          records: rows.length,
+          bytes: rows.reduce((bytes, { body }) => bytes + body.length, 0),
+          oldest: Math.min(...rows.map(({ timestamp }) => timestamp)),
+        });
+      }
+      await spool.close();
+    }
+  });
+
+  it('loads what several processes append, each record once, while they append', async () => {
+    const writers = [1, 2, 3].map(() => run('lmdb-append', [path, log, lane, 32, 2000]));
+    const spool = await claimed();
+    const landed: string[] = [];
+    const ended = Promise.all(writers.map((writer) => writer.done()));
+    let writing = true;
+    void ended.finally(() => {
+      writing = false;
+    });
+    while (writing) {
+      landed.push(...(await settleAll(spool, lane, 500)));
+      await sleep(1);
+    }
+    await ended;
+    landed.push(...(await settleAll(spool, lane, 500)));
+    expect(landed.length).to.equal(6000);
+    expect(landed.sort()).to.deep.equal((await logged()).sort());
+    expect(await spool.depth(lane)).to.deep.equal({ records: 0, bytes: 0 });
+  });
+
+  it('loses nothing and doubles nothing when the loader is killed again and again', async () => {
+    const warehouse = join(folder, 'warehouse');
+    const writer = run('lmdb-append', [path, log, `${lane},${other}`, 8, 4000]);
+    for (let round = 0; round < 10; round++) {
+      const loader = run('lmdb-load', [path, warehouse, `${lane},${other}`, 40]);
+      const before = await claims(warehouse);
+      while ((await claims(warehouse)) === before && loader.output === '') await sleep(5);
+      await sleep(Math.random() * 120);
+      await loader.kill();
+      await appendFile(warehouse, '\n');
+      expect(loader.output).to.equal('');
+    }
+    await writer.done();
+    const spool = await claimed();
+    const written = await batchesIn(warehouse);
+    const appended = (await logged()).sort();
+    for (const each of [lane, other]) {
+      const landed = written.filter((batch) => batch.lane === each).flatMap(({ rows }) => rows);
+      const rest: string[] = [];
+      for (let batch = await spool.sealed(each); batch !== undefined; batch = await spool.sealed(each)) {
+        if (!written.some(({ id }) => id === batch?.id)) rest.push(...ids(batch.rows));
+        await spool.settle(batch, 'landed');
+      }
+      rest.push(...(await settleAll(spool, each)));
+      const dead = (await spool.dead({ pipeline: each.split('/')[0] ?? '' })).map(
+        ({ requestId }) => requestId,
+      );
+      const discarded = (await spool.discards(10_000)).filter((entry) => entry.lane === each);
+      const [count] = (await spool.discardCounts()).filter((entry) => entry.lane === each);
+      expect(count?.count).to.equal(discarded.length);
+      const all = [...landed, ...rest, ...dead, ...discarded.map(({ requestId }) => requestId)];
+      expect(all.length).to.equal(appended.length);
+      expect(all.sort()).to.deep.equal(appended);
+      expect(await spool.depth(each)).to.deep.equal({ records: 0, bytes: 0 });
+    }
+    expect(await spool.pending()).to.deep.equal([]);
+  }).timeout(40_000);
+
+  it('gives a dead letter that two processes revive at once back once', async () => {
+    const spool = await claimed();
+    const records = await fill(spool, lane, 200);
+    for (let count = 0; count < 200; count++) {
+      await spool.settle(await sealNext(spool, lane, 1), { reason: 'no' });
+    }
+    const revivers = [1, 2].map(() => run('lmdb-revive', [path]));
+    for (const reviver of revivers) await reviver.done();
+    const counts = revivers.map(({ output }) => Number(output));
+    expect((counts[0] ?? 0) + (counts[1] ?? 0)).to.equal(200);
+    expect((await settleAll(spool, lane)).sort()).to.deep.equal(ids(records).sort());
+  });
+
+  it('is refused to a second process while the first one lives, with its pid and what to do', async () => {
+    const spool = await open();
+    const loader = run('lmdb-load', [path, log, lane]);
+    await untilLogged(1);
+    const started = Date.now();
+    const error: unknown = await spool.claim(AbortSignal.timeout(20_000)).catch((thrown: unknown) => thrown);
+    expect(instructionOf(error)).to.equal('config');
+    expect(messageOf(error)).to.include(String(loader.pid)).and.include(path).and.include('stop it');
+    expect(Date.now() - started).to.be.within(4_000, 8_000);
+    await loader.kill();
+    await spool.claim(AbortSignal.timeout(1_000));
+    await fill(spool, lane, 1);
+    await sealNext(spool, lane, 1);
+  });
+
+  it('gives up waiting for the claim when the signal fires', async () => {
+    const spool = await open();
+    run('lmdb-load', [path, log, lane]);
+    await untilLogged(1);
+    const started = Date.now();
+    const error: unknown = await spool.claim(AbortSignal.timeout(300)).catch((thrown: unknown) => thrown);
+    expect(error).to.be.instanceOf(Error);
+    expect(Date.now() - started).to.be.lessThan(2_000);
+  });
+
+  it('refuses appends at maxSize, goes on settling, and takes appends again when there is room', async () => {
+    const maxSize = 4 * 1024 * 1024;
+    const spool = await open(maxSize);
+    await spool.claim(AbortSignal.timeout(1_000));
+    const body = Buffer.alloc(100_000, '1');
+    let appended = 0;
+    let refusal: unknown;
+    while (refusal === undefined && appended < 100) {
+      await spool.append([lane], makeRecord({ body })).then(
+        () => appended++,
+        (error: unknown) => {
+          refusal = error;
+        },
+      );
+    }
+    expect(appended).to.be.within(30, 42);
+    expect(instructionOf(refusal)).to.equal('overloaded');
+    expect(messageOf(refusal)).to.include(path).and.include('4MiB');
+    const checked: unknown = await spool.check(AbortSignal.timeout(1_000)).catch((thrown: unknown) => thrown);
+    expect(instructionOf(checked)).to.equal('overloaded');
+    expect(await settleAll(spool, lane, 10)).to.have.length(appended);
+    await spool.check(AbortSignal.timeout(1_000));
+    await sleep(10);
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(Array.from({ length: 30 }, () => spool.append([lane], makeRecord({ body }))));
+      await settleAll(spool, lane, 10);
+    }
+    expect((await stat(join(path, 'data.mdb'))).size).to.be.lessThan(4 * maxSize);
+  });
+
+  it('answers a disk that takes no more with OverloadedError, lives on, and recovers', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const program = run('lmdb-append', [path, log, lane, 16, 0, 3000], 'ulimit -S -f 4000');
+    await untilLogged(10);
+    const failures = async () => (await logged()).filter((line) => line === '!').length;
+    while ((await failures()) < 40) await sleep(20);
+    await promisify(execFile)('prlimit', ['--pid', String(program.pid), '--fsize=unlimited:unlimited']);
+    const before = (await logged()).filter((line) => line !== '!').length;
+    await untilLogged((await logged()).length + 200);
+    await program.kill();
+    const acked = (await logged()).filter((line) => line !== '!');
+    expect(acked.length).to.be.greaterThan(before);
+    const spool = await claimed();
+    const rows = await spool.read(lane, plenty);
+    const found = new Set(ids(rows));
+    expect(acked.filter((id) => !found.has(id))).to.deep.equal([]);
+    expect((await spool.depth(lane)).records).to.equal(rows.length);
+    expect(await settleAll(spool, lane)).to.have.length(rows.length);
+  });
+
+  it('sees records of a process that has outgrown its own map', async () => {
+    const small = await open(1024 * 1024);
+    expect(await small.pending()).to.deep.equal([]);
+    await run('lmdb-append', [path, log, lane, 8, 24, 8 * 1024 * 1024, 8 * gibibyte]).done();
+    expect(ids(await small.read(lane, plenty)).sort()).to.deep.equal((await logged()).sort());
+  });
+
+  it('frees the snapshot of a reader that was killed', async () => {
+    const spool = await claimed();
+    await fill(spool, lane, 10);
+    const reader = run('lmdb-hold', [path, log]);
+    await untilLogged(1);
+    await reader.kill();
+    await spool.claim(AbortSignal.timeout(1_000));
+    const body = Buffer.alloc(50_000, '1');
+    for (let round = 0; round < 40; round++) {
+      await Promise.all(Array.from({ length: 20 }, () => spool.append([lane], makeRecord({ body }))));
+      await settleAll(spool, lane);
+    }
+    expect((await stat(join(path, 'data.mdb'))).size).to.be.lessThan(8 * 1024 * 1024);
+  });
+
+  it('keeps at least the newest 10,000 discards, and counts all of them', async () => {
+    const spool = await claimed();
+    let newest: string[] = [];
+    for (let round = 0; round < 7; round++) {
+      await fill(spool, lane, 2000);
+      const rows = await spool.read(lane, plenty);
+      newest = ids(rows);
+      await spool.seal(
+        lane,
+        [],
+        rows.map((record) => ({ record, reason: 'unknown key' })),
+      );
+    }
+    const kept = await spool.discards(1_000_000);
+    expect(kept.length).to.be.within(10_000, 12_000);
+    expect(kept.slice(0, 2000).map(({ requestId }) => requestId)).to.deep.equal(newest.reverse());
+    expect(await spool.discardCounts()).to.deep.equal([{ lane, reason: 'unknown key', count: 14_000 }]);
+  });
+
+  it('makes its folder for its own user alone, and writes no token into it', async () => {
+    path = join(folder, 'deep', 'spool');
+    const spool = await open();
+    const token = 'secrettokensecrettokensecrettoken';
+    await spool.append(
+      [lane],
+      makeRecord({ tokenDigest: new Uint8Array(createHash('sha256').update(token).digest()) }),
+    );
+    await spool.close();
+    expect((await stat(path)).mode & 0o777).to.equal(0o700);
+    for (const name of await readdir(path)) {
+      expect((await stat(join(path, name))).mode & 0o777).to.equal(0o600);
+      expect((await readFile(join(path, name))).includes(token)).to.equal(false);
+    }
+  });
+
+  it('says which folder cannot be made, and why', async () => {
+    await writeFile(join(folder, 'file'), '');
+    path = join(folder, 'file', 'spool');
+    const error: unknown = await open().catch((thrown: unknown) => thrown);
+    expect(instructionOf(error)).to.equal('config');
+    expect(messageOf(error)).to.include(path).and.include('ENOTDIR');
+  });
+
+  it('refuses a damaged file with a ConfigError that names it, and leaves it as it is', async () => {
+    const spool = await open();
+    await fill(spool, lane, 2000);
+    await spool.close();
+    const file = join(path, 'data.mdb');
+    const cut = async () => truncate(file, 12_288);
+    const damages = [cut, () => writeFile(file, Buffer.alloc(100_000, 7)), () => writeFile(file, 'short')];
+    for (const damage of damages) {
+      await damage();
+      const before = await readFile(file);
+      const error: unknown = await open().catch((thrown: unknown) => thrown);
+      expect(instructionOf(error)).to.equal('config');
+      expect(messageOf(error)).to.include(path).and.include('damaged');
+      expect((await readFile(file)).equals(before)).to.equal(true);
+    }
+  });
+
+  it('keeps no process alive once it is closed', async () => {
+    const program = run('lmdb-append', [path, log, lane, 4, 20]);
+    expect(await program.exited).to.equal(0);
+    expect(await logged()).to.have.length(20);
+  });
+
+  it('is a plugin with a path and 50 GiB unless the YAML says otherwise', () => {
+    const plugin = plugins.find(({ kind }) => kind === 'spool');
+    expect(plugin?.config.parse({ path: '/var/lib/hookline' })).to.deep.equal({
+      path: '/var/lib/hookline',
+      maxSize: 50 * gibibyte,
+    });
+    expect(plugin?.config.parse({ path: '/x', maxSize: '2GiB' })).to.include({ maxSize: 2 * gibibyte });
+    expect(plugin?.config.safeParse({}).success).to.equal(false);
+  });
+});
+
+async function claims(warehouse: string): Promise<number> {
+  const text = await readFile(warehouse, 'utf8').catch(() => '');
+  return text.split('"claimed"').length - 1;
+}
+
+/** The warehouse's ledger: the first write of each batch id. A second one has to have the same rows. */
+async function batchesIn(warehouse: string) {
+  const written = new Map<string, Pick<SealedBatch, 'id' | 'lane'> & { readonly rows: string[] }>();
+  for (const line of (await readFile(warehouse, 'utf8')).split('\n')) {
+    if (!line.startsWith('{"lane"') || !line.endsWith('}')) continue;
+    const batch = JSON.parse(line) as { id: string; lane: typeof lane; rows: string[] };
+    const first = written.get(batch.id);
+    if (first === undefined) written.set(batch.id, batch);
+    else expect(batch.rows).to.deep.equal(first.rows);
+  }
+  return [...written.values()];
+}

@@ -1,0 +1,356 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import lmdb from '../../connectors/lmdb/index.js';
+import { Authenticator } from '../../core/authenticator.js';
+import { ConfigError, FencedError, PermanentError, RetryableError } from '../../core/errors.js';
+import { newRequestId } from '../../core/identity.js';
+import { Lane } from '../../core/lane.js';
+import { LaneMetrics } from '../../core/lane-metrics.js';
+import { ProcessMetrics } from '../../core/metrics.js';
+import { mint } from '../../core/mint.js';
+import { Outlet } from '../../core/outlet.js';
+import type { DestinationPolicy, Pipeline } from '../../core/pipeline.js';
+import { digestOf } from '../../core/request.js';
+import { laneId, type Spool } from '../../core/spool.js';
+import { eventually } from '../support/hookline.js';
+import { instantiate, pluginOf, silent } from '../support/instantiate.js';
+import { ScriptedDestination } from '../support/scripted-destination.js';
+import { ScriptedTokens } from '../support/scripted-tokens.js';
+
+const pipeline: Pipeline = { id: '1', name: 'One', destinations: ['out'], table: 'one', paused: false };
+const policy: DestinationPolicy = {
+  flush: { rows: 8, bytes: 1024 ** 2, every: 20 },
+  concurrency: 1,
+  timeout: 500,
+};
+
+describe('a lane', () => {
+  const id = laneId('1', 'out');
+  const good = mint({ description: 'good' });
+  let folder: string;
+  let spool: Spool;
+  let tokens: ScriptedTokens;
+  let destination: ScriptedDestination;
+  let outlet: Outlet;
+  let lane: Lane;
+  let metrics: ProcessMetrics;
+  let rest: AbortController;
+  let abort: AbortController;
+  let fencedBy: unknown;
+  let time: number;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hookline-lane-'));
+    spool = makeSpool();
+    await spool.open(AbortSignal.timeout(5000));
+    await spool.claim(AbortSignal.timeout(5000));
+    tokens = new ScriptedTokens();
+    await tokens.create(good.stored);
+    destination = new ScriptedDestination();
+    outlet = new Outlet('out', destination, policy);
+    metrics = new ProcessMetrics();
+    rest = new AbortController();
+    abort = new AbortController();
+    fencedBy = undefined;
+    time = Date.now() / 1000 - 10;
+    lane = build(pipeline);
+  });
+
+  afterEach(async () => {
+    rest.abort();
+    abort.abort();
+    await lane.stopped();
+    await spool.close();
+    await rm(folder, { recursive: true });
+  });
+
+  function makeSpool(): Spool {
+    return instantiate(pluginOf(lmdb, 'spool', 'lmdb'), { path: folder }, 'spool');
+  }
+
+  function build(of: Pipeline): Lane {
+    return new Lane(
+      {
+        pipeline: of,
+        outlet,
+        spool,
+        authenticator: new Authenticator(tokens),
+        logger: silent,
+        metrics: new LaneMetrics(metrics, { pipeline: of.id, destination: 'out' }),
+        haltFor: 50,
+        fenced: (error) => {
+          fencedBy = error;
+        },
+      },
+      { rest: rest.signal, abort: abort.signal },
+    );
+  }
+
+  async function accept(body: string, with_: { key?: string; token?: string } = {}): Promise<string> {
+    const requestId = newRequestId();
+    time += 0.001;
+    await spool.append([id], {
+      requestId,
+      timestamp: time,
+      key: with_.key ?? good.stored.key,
+      tokenDigest: digestOf(with_.token ?? good.token),
+      body: Buffer.from(body),
+    });
+    return requestId;
+  }
+
+  async function acceptMany(count: number): Promise<string[]> {
+    const bodies = Array.from({ length: count }, (_, number) => String(number));
+    for (const body of bodies) await accept(body);
+    return bodies;
+  }
+
+  async function empty(): Promise<void> {
+    await eventually('the lane is empty', async () => {
+      lane.wake();
+      return (await spool.depth(id)).records === 0 || undefined;
+    });
+  }
+
+  async function metric(name: string, labels: Record<string, string> = {}): Promise<number> {
+    const found = (await metrics.json()).find((one) => one.name === name);
+    const value = found?.values.find((each) =>
+      Object.entries(labels).every(([key, text]) => each.labels[key] === text),
+    );
+    return value?.value ?? 0;
+  }
+
+  it('lands records in the order in which they came, in batches of the configured size', async () => {
+    const bodies = await acceptMany(20);
+    await empty();
+    expect(destination.bodies).to.deep.equal(bodies);
+    expect(destination.tried).to.have.length(3);
+    expect(await metric('hookline_rows_landed_total')).to.equal(20);
+    expect(await metric('hookline_batches_landed_total')).to.equal(3);
+  });
+
+  it('waits for more until the oldest record is as old as flush.every says', async () => {
+    time = Date.now() / 1000 + 0.4;
+    outlet = new Outlet('out', destination, { ...policy, flush: { ...policy.flush, every: 600 } });
+    lane = build(pipeline);
+    time = Date.now() / 1000;
+    await accept('"young"');
+    lane.wake();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(destination.rows).to.have.length(0);
+    await eventually('it lands by itself', async () => destination.rows.length === 1 || undefined);
+    expect(Date.now() / 1000 - time).to.be.at.least(0.55);
+  });
+
+  it('is not stopped by records that seem to come from the future', async () => {
+    time = Date.now() / 1000 + 3600;
+    await accept('"from the future"');
+    await empty();
+    expect(destination.rows).to.have.length(1);
+  });
+
+  describe('authentication in the second moment', () => {
+    it('discards what fails, with the reason, and lands the rest', async () => {
+      const other = mint({ description: 'other', pipelines: ['2'] });
+      const expired = mint({ description: 'expired', expiresAt: new Date(Date.now() - 1000) });
+      const inactive = mint({ description: 'inactive' });
+      await tokens.create(other.stored);
+      await tokens.create(expired.stored);
+      await tokens.create({ ...inactive.stored, active: false });
+      await accept('1');
+      const wrong = await accept('2', { token: 'wrong' });
+      await accept('3', { key: '00000000-0000-4000-8000-000000000000' });
+      await accept('4', { key: other.stored.key, token: other.token });
+      await accept('5', { key: expired.stored.key, token: expired.token });
+      await accept('6', { key: inactive.stored.key, token: inactive.token });
+      await accept('7');
+      await empty();
+      expect(destination.bodies).to.deep.equal(['1', '7']);
+      const discards = await spool.discards(10);
+      expect(discards.map(({ reason }) => reason).sort()).to.deep.equal([
+        'deactivated token',
+        'expired token',
+        'token not allowed on this pipeline',
+        'unknown key',
+        'wrong token',
+      ]);
+      expect(discards.find(({ requestId }) => requestId === wrong)).to.include({
+        key: good.stored.key,
+        lane: id,
+      });
+      expect(await metric('hookline_discards_total', { reason: 'wrong token' })).to.equal(1);
+    });
+
+    it('asks the store once for each key, and remembers the answer for a few seconds', async () => {
+      await acceptMany(30);
+      await empty();
+      expect(tokens.finds).to.equal(1);
+    });
+
+    it('takes notice within five seconds that a token was deactivated', async function () {
+      this.timeout(10_000);
+      await accept('"before"');
+      await empty();
+      await tokens.setActive(good.stored.key, false);
+      await new Promise((resolve) => setTimeout(resolve, 4900));
+      await accept('"after"');
+      await empty();
+      expect(destination.bodies).to.deep.equal(['"before"']);
+    });
+
+    it('waits while the store is down, and discards nothing', async () => {
+      tokens.fault = new RetryableError('the token store is down');
+      await accept('1');
+      lane.wake();
+      await eventually('it says so', async () => lane.status.state === 'retrying' || undefined);
+      expect(lane.status.error).to.equal('the token store is down');
+      tokens.fault = undefined;
+      await empty();
+      expect(destination.bodies).to.deep.equal(['1']);
+      expect(await spool.discards(10)).to.have.length(0);
+      expect(lane.status.state).to.equal('running');
+    });
+  });
+
+  describe('on an error of the destination', () => {
+    it('writes the same rows under the same id again after a RetryableError', async () => {
+      destination.writeFaults.push(new RetryableError('down'), new RetryableError('down'));
+      await acceptMany(3);
+      await empty();
+      expect(new Set(destination.tried).size).to.equal(1);
+      expect(destination.tried).to.have.length(3);
+      expect(destination.bodies).to.deep.equal(['0', '1', '2']);
+    });
+
+    it('waits as long as a RetryableError asks for', async () => {
+      destination.writeFaults.push(new RetryableError('slow down', { delay: 700 }));
+      await accept('1');
+      const begun = Date.now();
+      await empty();
+      expect(Date.now() - begun).to.be.at.least(690);
+    });
+
+    it('treats anything else that is thrown as retryable', async () => {
+      destination.writeFaults.push(new TypeError('a bug'));
+      await accept('1');
+      await empty();
+      expect(destination.bodies).to.deep.equal(['1']);
+      expect(await metric('hookline_load_failures_total')).to.equal(1);
+    });
+
+    it('gives up a write that outlives its timeout, and writes again under the same id', async () => {
+      destination.writeFaults.push(() => new Promise<void>(() => undefined));
+      await accept('1');
+      await empty();
+      expect(destination.tried).to.have.length(2);
+      expect(new Set(destination.tried).size).to.equal(1);
+    });
+
+    it('finds the row at fault after a PermanentError: it becomes a dead letter, the rest lands', async () => {
+      destination.refuses = (row) =>
+        Buffer.from(row.body).toString() === '5' ? new PermanentError('no fives') : undefined;
+      await acceptMany(16);
+      await empty();
+      expect([...destination.bodies].sort()).to.deep.equal(
+        Array.from({ length: 16 }, (_, number) => String(number))
+          .filter((body) => body !== '5')
+          .sort(),
+      );
+      const dead = await spool.dead({});
+      expect(dead).to.have.length(1);
+      expect(Buffer.from(dead[0]?.body ?? []).toString()).to.equal('5');
+      expect(dead[0]?.reason).to.equal('no fives');
+      expect(await metric('hookline_dead_letters_total')).to.equal(1);
+    });
+
+    it('lands a dead letter that is replayed, without asking for its token again', async () => {
+      destination.refuses = () => new PermanentError('not today');
+      await accept('1');
+      await empty();
+      destination.refuses = undefined;
+      tokens.tokens.clear();
+      const [letter] = await spool.dead({});
+      if (letter === undefined) throw new Error('no dead letter');
+      expect(await spool.revive(letter)).to.equal(true);
+      await empty();
+      expect(destination.rows.map(({ requestId }) => requestId)).to.deep.equal([letter.requestId]);
+    });
+
+    it('halts after a ConfigError, says what to do, keeps the records, and resumes by itself', async () => {
+      const fault = new ConfigError('GRANT INSERT is missing');
+      destination.writeFaults.push(fault, fault, fault);
+      await acceptMany(3);
+      lane.wake();
+      await eventually('it has halted', async () => lane.status.state === 'halted' || undefined);
+      expect(lane.status.error).to.equal('GRANT INSERT is missing');
+      expect((await spool.depth(id)).records).to.equal(3);
+      await empty();
+      expect(lane.status.state).to.equal('running');
+      expect(lane.status.error).to.equal(undefined);
+      expect(destination.bodies).to.deep.equal(['0', '1', '2']);
+    });
+
+    it('never turns a fault of the set-up into dead letters, even one that the connector calls permanent', async () => {
+      destination.tableFaults.push(new PermanentError('bad table'));
+      await accept('1');
+      await empty();
+      expect(await spool.dead({})).to.have.length(0);
+      expect(destination.bodies).to.deep.equal(['1']);
+    });
+
+    it('shows a faulty table before the first record comes', async () => {
+      destination.tableFaults.push(new ConfigError('another shape'));
+      lane.wake();
+      await eventually('it has halted', async () => lane.status.state === 'halted' || undefined);
+    });
+  });
+
+  it('lets a write finish that is under way when it shall rest, and begins no other', async () => {
+    let finish = () => {};
+    destination.writeFaults.push(() => new Promise<void>((resolve) => (finish = resolve)));
+    await acceptMany(20);
+    lane.wake();
+    await eventually('it writes', async () => destination.tried.length === 1 || undefined);
+    rest.abort();
+    finish();
+    await lane.stopped();
+    expect(destination.rows).to.have.length(8);
+    expect((await spool.depth(id)).records).to.equal(12);
+  });
+
+  it('leaves the batch sealed when a write is aborted, for the next process to write again', async () => {
+    destination.writeFaults.push(() => new Promise<void>(() => undefined));
+    await acceptMany(3);
+    lane.wake();
+    await eventually('it writes', async () => destination.tried.length === 1 || undefined);
+    rest.abort();
+    abort.abort(new Error('shutting down'));
+    await lane.stopped();
+    const left = await spool.sealed(id);
+    expect(left?.id).to.equal(destination.tried[0]);
+    expect(left?.rows).to.have.length(3);
+  });
+
+  it('lands nothing while it is paused', async () => {
+    lane = build({ ...pipeline, paused: true });
+    await acceptMany(10);
+    lane.wake();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(destination.tried).to.have.length(0);
+    expect(lane.status.state).to.equal('paused');
+  });
+
+  it('stops and says so when another process has claimed the spool', async () => {
+    const other = makeSpool();
+    await other.open(AbortSignal.timeout(5000));
+    await other.claim(AbortSignal.timeout(5000));
+    await accept('1');
+    lane.wake();
+    await eventually('it was told', async () => (fencedBy === undefined ? undefined : true));
+    expect(fencedBy).to.be.instanceOf(FencedError);
+    expect(destination.rows).to.have.length(0);
+    await other.close();
+  });
+});

@@ -1,0 +1,300 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { eventually, Hookline, hookline } from '../support/hookline.js';
+
+const configuration = `destinations:
+  local: { type: duckdb, path: ./warehouse.duckdb, releaseAfter: 200ms, flush: { every: 50ms } }
+pipelines:
+  1: { name: One, destination: local, table: one }
+  2: { name: Two, destination: local, table: two }
+`;
+type Rows = readonly Record<string, unknown>[];
+
+describe('the commands', function () {
+  this.timeout(60_000);
+  let server: Hookline;
+
+  beforeEach(async () => {
+    server = await Hookline.create(configuration);
+  });
+
+  afterEach(() => server.destroy());
+
+  describe('how they are called', () => {
+    it('each explain themselves with --help, and exit with 0', async () => {
+      const commands = ['serve', 'check', 'init', 'tokens create', 'tokens list', 'tokens activate'];
+      commands.push('tokens deactivate', 'pipelines', 'send', 'rows', 'query', 'drain', 'dead list');
+      commands.push('dead show', 'dead replay', 'dead drop', 'discards list');
+      const all = await Promise.all(
+        commands.map((command) => hookline(server.folder, ...command.split(' '), '--help')),
+      );
+      for (const { code, stdout } of all) {
+        expect(code).to.equal(0);
+        expect(stdout).to.match(/^Usage: hookline /);
+      }
+    });
+
+    it('exit with 2 when they are called wrongly, and say what is wrong', async () => {
+      for (const [args, message] of [
+        [['serv'], /unknown command 'serv'/],
+        [['serve', '--role', 'boss'], /expected all, or some of ack, load and admin/],
+        [['rows'], /missing required argument 'pipeline'/],
+        [['rows', '1', '--limit', 'many'], /expected a whole number/],
+        [['rows', '99'], /there is no pipeline 99; there are: 1, 2/],
+        [['tokens', 'create'], /required option '--description <text>' not specified/],
+        [['tokens', 'create', '--description', 'x', '--expires', 'soon'], /expected a date/],
+        [['tokens', 'create', '--description', 'x', '--pipelines', '1,3'], /there is no pipeline 3/],
+        [['dead', 'drop'], /say which/],
+      ] as const) {
+        const { code, stderr } = await hookline(server.folder, ...args);
+        expect(stderr).to.match(message);
+        expect(code, args.join(' ')).to.equal(2);
+      }
+    });
+
+    it('exit with 78 on a broken configuration, and list every problem with file, line and column', async () => {
+      await writeFile(
+        server.configFile,
+        `destinations:
+  local: { type: duckdb, pth: ./x }
+pipelines:
+  1: { destinaton: local, table: one }
+  2: { destination: locl, table: two }
+`,
+      );
+      for (const command of [['serve'], ['check'], ['pipelines'], ['tokens', 'list']]) {
+        const { code, stderr } = await server.cli(...command);
+        expect(code).to.equal(78);
+        expect(stderr).to.match(/hookline\.yaml:2:26 .*pth.*path/);
+        expect(stderr).to.match(/hookline\.yaml:4:8 .*destinaton.*did you mean `destination`\?/);
+        expect(stderr).to.match(/hookline\.yaml:5:21 .*locl.*local/);
+        expect(stderr).to.match(/3 problems in the configuration/);
+      }
+    });
+
+    it('exit with 78 when there is no configuration, and say how to get one', async () => {
+      const { code, stderr } = await hookline(tmpdir(), 'serve', '--config', 'nowhere.yaml');
+      expect(code).to.equal(78);
+      expect(stderr).to.match(/nowhere\.yaml:1:1 .*hookline init/);
+    });
+  });
+
+  for (const running of [true, false]) {
+    describe(running ? 'while the server runs' : 'while no server runs', () => {
+      beforeEach(async () => {
+        if (running) await server.start();
+      });
+
+      /** Lands what was sent: by itself where a server runs, by starting one for a moment where none does. */
+      async function land(): Promise<void> {
+        if (!running) await server.start();
+        const { code, stderr } = await server.cli('drain');
+        expect([code, stderr]).to.deep.equal([0, '']);
+        if (!running) await server.stop();
+      }
+
+      it('send and rows: a webhook is sent, and seen', async () => {
+        const sent = await server.cliWith('{"sent": 1}', 'send', '1');
+        expect(sent.code).to.equal(0);
+        const id = /accepted as ([a-z]{20})/.exec(sent.stdout)?.[1];
+        await writeFile(join(server.folder, 'second.json'), '{"sent":  2}');
+        const second = await server.cli('send', '1', 'second.json');
+        expect(second.code).to.equal(0);
+        await land();
+        const rows = await server.json<Rows>('rows', '1', '--limit', '5');
+        expect(rows.map((row) => row['__kdd_request_body'])).to.deep.equal(['{"sent":  2}', '{"sent": 1}']);
+        expect(rows[1]?.['__kdd_request_id']).to.equal(id);
+        expect(Object.keys(rows[0] ?? {})).to.deep.equal([
+          '__kdd_request_id',
+          '__kdd_request_unix_timestamp',
+          '__kdd_requester_key',
+          '__kdd_request_body',
+        ]);
+      });
+
+      it('send tells why something is refused, and exits with 1', async () => {
+        const { code, stderr } = await server.cliWith('not JSON', 'send', '1');
+        expect([code, stderr.includes('INVALID_PARAMETER: body')]).to.deep.equal([1, true]);
+      });
+
+      it('rows of a pipeline that has none are none', async () => {
+        expect(await server.json<Rows>('rows', '2')).to.deep.equal([]);
+      });
+
+      it('query: reads with SQL, and refuses to write', async () => {
+        await server.cliWith('{"n": 41}', 'send', '1');
+        await land();
+        const rows = await server.json<Rows>(
+          'query',
+          "select (__kdd_request_body->>'n')::int + 1 as n from one",
+        );
+        expect(rows).to.deep.equal([{ n: 42 }]);
+        for (const sql of [
+          'drop table one',
+          "insert into one values ('a', 1, 'b', 'c')",
+          'select 1; drop table one',
+        ]) {
+          const { code, stderr } = await server.cli('query', sql);
+          expect(code, sql).to.equal(1);
+          expect(stderr).to.match(/read-only/);
+        }
+        expect(await server.json<Rows>('rows', '1')).to.have.length(1);
+        const broken = await server.cli('query', 'select nonsense from one');
+        expect(broken.code).to.equal(1);
+        expect(broken.stderr).to.match(/nonsense/);
+      });
+
+      it('tokens: created, listed, deactivated and activated', async () => {
+        const { key, token, urls } = await server.token('--pipelines', '1', '--expires', '90d');
+        expect(key).to.match(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+        expect(token).to.match(/^[0-9A-Za-z]{64}$/);
+        expect(urls).to.deep.equal({ 1: `${server.webhookUrl}/?pipeline_id=1&key=${key}&token=${token}` });
+        const state = async () =>
+          (await server.json<Rows>('tokens', 'list')).find((one) => one['key'] === key);
+        expect(await state()).to.include({ state: 'active', description: 'test', lastUsedAt: null });
+        expect((await server.cli('tokens', 'deactivate', key)).code).to.equal(0);
+        expect(await state()).to.include({ state: 'deactivated' });
+        expect((await server.cli('tokens', 'activate', key.toUpperCase())).code).to.equal(0);
+        expect(await state()).to.include({ state: 'active' });
+        expect(
+          (await server.cli('tokens', 'deactivate', '00000000-0000-4000-8000-000000000000')).code,
+        ).to.equal(78);
+        expect((await server.cli('tokens', 'list')).stdout).not.to.include(token);
+      });
+
+      it('pipelines: URL, destination, state, what waits', async () => {
+        await server.cliWith('1', 'send', '1');
+        await land();
+        const [lane] = await server.json<Rows>('pipelines');
+        expect(lane).to.deep.include({
+          pipeline: '1',
+          name: 'One',
+          destination: 'local',
+          table: 'one',
+          url: `${server.webhookUrl}/?pipeline_id=1`,
+          state: running ? 'running' : 'stopped',
+          records: 0,
+          bytes: 0,
+          lag: 0,
+          deadLetters: 0,
+          discards: 0,
+        });
+        const plain = await server.cli('pipelines');
+        expect(plain.stdout.split('\n')[0]?.split('\t').slice(0, 5)).to.deep.equal([
+          '1',
+          'One',
+          'local',
+          'one',
+          running ? 'running' : 'stopped',
+        ]);
+      });
+
+      it('discards: what failed authentication, and why', async () => {
+        const args = ['--key', 'd538b946-9d55-405a-9bd2-72d74b1cb8f5', '--token', 'unknown'];
+        const sent = await server.cliWith('1', 'send', '1', ...args);
+        const id = /accepted as ([a-z]{20})/.exec(sent.stdout)?.[1];
+        await land();
+        const discards = await server.json<Rows>('discards', 'list');
+        expect(discards).to.have.length(1);
+        expect(discards[0]).to.include({
+          requestId: id,
+          pipeline: '1',
+          destination: 'local',
+          key: 'd538b946-9d55-405a-9bd2-72d74b1cb8f5',
+          reason: 'unknown key',
+        });
+        expect((await server.json<Rows>('pipelines'))[0]).to.include({ discards: 1 });
+      });
+
+      it('check: proves that everything could be written to', async () => {
+        const { code, stdout } = await server.cli('check');
+        expect(stdout).to.match(/destination local/);
+        expect(stdout).not.to.match(/FAIL/);
+        expect(code).to.equal(0);
+      });
+    });
+  }
+
+  it('drain says that nothing lands while no server runs', async () => {
+    const { code, stderr } = await server.cli('drain');
+    expect([code, stderr.includes('no server runs')]).to.deep.equal([1, true]);
+  });
+
+  it('drain does not wait for a lane that is paused', async () => {
+    await server.configure(configuration.replace('table: one }', 'table: one, paused: true }'));
+    await server.start();
+    await server.cliWith('1', 'send', '1');
+    const { code, stderr } = await server.cli('drain');
+    expect([code, /1\/local is paused/.test(stderr)]).to.deep.equal([1, true]);
+  });
+
+  it('dead letters are listed, shown, replayed and dropped', async () => {
+    await server.configure(`destinations:
+  local: { type: duckdb, path: ./warehouse.duckdb }
+  picky: { type: picky, flush: { every: 50ms } }
+plugins: [ ${JSON.stringify(new URL('../support/picky-plugin.js', import.meta.url).pathname)} ]
+pipelines:
+  1: { destination: picky, table: one }
+`);
+    await server.start();
+    await server.cliWith('{"bad": 1}', 'send', '1');
+    await server.cliWith('{"bad": 2}', 'send', '1');
+    await server.cliWith('{"good": 3}', 'send', '1');
+    await server.cli('drain');
+    const dead = await server.json<Rows>('dead', 'list');
+    expect(dead).to.have.length(2);
+    expect(dead[0]).to.include({
+      pipeline: '1',
+      destination: 'picky',
+      reason: 'this destination refuses what is bad',
+    });
+    expect((await server.json<Rows>('rows', '1')).map((row) => row['__kdd_request_body'])).to.deep.equal([
+      '{"good": 3}',
+    ]);
+    const [first, second] = dead.map((letter) => String(letter['requestId']));
+    const shown = await server.json<Rows>('dead', 'show', String(first));
+    expect(shown[0]).to.include({ requestId: first, __kdd_request_body: '{"bad": 1}' });
+    expect((await server.cli('dead', 'drop', String(first))).stdout).to.equal('1 dead letter dropped\n');
+    expect((await server.cli('dead', 'drop', String(first))).code).to.equal(1);
+
+    await writeFile(join(server.folder, 'forgiving'), '');
+    expect((await server.cli('dead', 'replay', '--all')).stdout).to.equal('1 dead letter replayed\n');
+    await server.cli('drain');
+    expect((await server.json<Rows>('rows', '1')).map((row) => row['__kdd_request_id'])).to.include(second);
+    expect(await server.json<Rows>('dead', 'list')).to.deep.equal([]);
+  });
+
+  it('init writes a configuration that works as it is, and never overwrites one', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hookline-init-'));
+    try {
+      expect((await hookline(folder, 'init')).code).to.equal(0);
+      const written = await readFile(join(folder, 'hookline.yaml'), 'utf8');
+      expect((await hookline(folder, 'check')).code).to.equal(0);
+      const again = await hookline(folder, 'init');
+      expect([again.code, again.stderr.includes('left as it is')]).to.deep.equal([1, true]);
+      expect(await readFile(join(folder, 'hookline.yaml'), 'utf8')).to.equal(written);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('a deactivated token lands nothing any more, five seconds later at the latest', async () => {
+    const { key, urls } = await server.token();
+    await server.start();
+    const url = urls['1'] as string;
+    await server.post(url, '"before"');
+    await server.cli('drain');
+    await server.cli('tokens', 'deactivate', key);
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    expect((await server.post(url, '"after"')).status).to.equal(200);
+    await eventually('it is discarded', async () => {
+      const [entry] = await server.json<Rows>('discards', 'list');
+      return entry?.['reason'] === 'deactivated token' || undefined;
+    });
+    expect((await server.json<Rows>('rows', '1')).map((row) => row['__kdd_request_body'])).to.deep.equal([
+      '"before"',
+    ]);
+  });
+});

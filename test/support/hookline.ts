@@ -1,0 +1,264 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url));
+
+export interface Answer {
+  readonly success: boolean;
+  readonly error?: string;
+  readonly data?: { readonly __kdd_request_id: string; readonly __kdd_request_unix_timestamp: number };
+}
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface TestToken {
+  readonly key: string;
+  readonly token: string;
+  readonly urls: Readonly<Record<string, string>>;
+}
+
+/** A free port on loopback. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { readonly port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Waits until `look` gives something; fails after `timeout` milliseconds. */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined>,
+  timeout = 15_000,
+): Promise<T> {
+  const end = Date.now() + timeout;
+  let last: unknown;
+  while (Date.now() < end) {
+    try {
+      const found = await look();
+      if (found !== undefined) return found;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${what}: not within ${timeout} ms`, { cause: last });
+}
+
+/** A configuration in a folder of its own, and the real `hookline` run on it. */
+export class Hookline {
+  readonly folder: string;
+  readonly webhookPort: number;
+  readonly adminPort: number;
+  readonly env: Readonly<Record<string, string>>;
+  #server: ChildProcess | undefined;
+  #exited: Promise<number | null> = Promise.resolve(null);
+  /** Everything that the server printed. */
+  output = '';
+
+  private constructor(folder: string, webhookPort: number, adminPort: number, env: Record<string, string>) {
+    this.folder = folder;
+    this.webhookPort = webhookPort;
+    this.adminPort = adminPort;
+    this.env = env;
+  }
+
+  /** @param sections the YAML after the `server` section; spool and tokens lie in the folder */
+  static async create(
+    sections: string,
+    options: {
+      readonly env?: Record<string, string>;
+      readonly webhooks?: string;
+      readonly server?: string;
+    } = {},
+  ): Promise<Hookline> {
+    const folder = await mkdtemp(join(tmpdir(), 'hookline-test-'));
+    const hookline = new Hookline(folder, await freePort(), await freePort(), options.env ?? {});
+    await hookline.configure(sections, options);
+    return hookline;
+  }
+
+  async configure(
+    sections: string,
+    options: { readonly webhooks?: string; readonly server?: string } = {},
+  ): Promise<void> {
+    await writeFile(
+      this.configFile,
+      `server:
+  webhooks: { host: 127.0.0.1, port: ${this.webhookPort}${options.webhooks ?? ''} }
+  admin: { host: 127.0.0.1, port: ${this.adminPort} }
+  ${options.server ?? ''}
+${sections}`,
+    );
+  }
+
+  get configFile(): string {
+    return join(this.folder, 'hookline.yaml');
+  }
+
+  get webhookUrl(): string {
+    return `http://127.0.0.1:${this.webhookPort}`;
+  }
+
+  get adminUrl(): string {
+    return `http://127.0.0.1:${this.adminPort}`;
+  }
+
+  get pid(): number | undefined {
+    return this.#server?.pid;
+  }
+
+  /** Starts the server and waits until it is ready. */
+  async start(...args: string[]): Promise<void> {
+    const server = this.#spawn(['serve', '--config', this.configFile, ...args]);
+    this.#server = server;
+    let ended = false;
+    this.#exited = new Promise((resolve) => {
+      server.on('exit', (code) => {
+        ended = true;
+        resolve(code);
+      });
+    });
+    server.stdout?.on('data', (chunk) => {
+      this.output += chunk;
+    });
+    server.stderr?.on('data', (chunk) => {
+      this.output += chunk;
+    });
+    await eventually(
+      'the server is ready',
+      async () => {
+        if (ended) return false;
+        return (await fetch(`${this.adminUrl}/ready`)).ok || undefined;
+      },
+      20_000,
+    );
+    if (ended) throw new Error(`the server ended:\n${this.output}`);
+  }
+
+  /** SIGTERM; resolves to the exit code. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.#server?.kill(signal);
+    const code = await this.#exited;
+    this.#server = undefined;
+    return code;
+  }
+
+  exited(): Promise<number | null> {
+    return this.#exited;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#server?.kill(signal);
+  }
+
+  /** Kills the supervisor and its children at once, and waits until they are gone. */
+  async killAll(): Promise<void> {
+    const children = await this.children();
+    this.#server?.kill('SIGKILL');
+    for (const { pid } of children) killQuietly(pid);
+    await this.#exited;
+    this.#server = undefined;
+    await eventually(
+      'the children are gone',
+      async () => children.every(({ pid }) => !isAlive(pid)) || undefined,
+    );
+  }
+
+  /** The child processes: `ack worker 1`, `load process`. */
+  async children(): Promise<{ readonly name: string; readonly pid: number }[]> {
+    const response = await fetch(`${this.adminUrl}/api/instance`);
+    const { processes } = (await response.json()) as { processes: { name: string; pid: number }[] };
+    return processes;
+  }
+
+  /** Runs a command on this configuration. */
+  cli(...args: string[]): Promise<Finished> {
+    return this.cliWith('', ...args);
+  }
+
+  async cliWith(input: string, ...args: string[]): Promise<Finished> {
+    const child = this.#spawn([...args, '--config', this.configFile]);
+    return finish(child, input);
+  }
+
+  /** Runs a command that prints JSON. */
+  async json<T>(...args: string[]): Promise<T> {
+    const { code, stdout, stderr } = await this.cli(...args, '--json');
+    if (code !== 0) throw new Error(`hookline ${args.join(' ')} exited with ${code}: ${stderr}${stdout}`);
+    return JSON.parse(stdout) as T;
+  }
+
+  token(...args: string[]): Promise<TestToken> {
+    return this.json<TestToken>('tokens', 'create', '--description', 'test', ...args);
+  }
+
+  async post(
+    url: string,
+    body: Buffer | string,
+  ): Promise<{ readonly status: number; readonly answer: Answer }> {
+    const response = await fetch(url, { method: 'POST', body });
+    return { status: response.status, answer: (await response.json()) as Answer };
+  }
+
+  /** Ends the server, if it runs, and removes the folder. */
+  async destroy(): Promise<void> {
+    if (this.#server !== undefined) await this.killAll();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #spawn(args: readonly string[]): ChildProcess {
+    return spawn(process.execPath, [mainFile, ...args], {
+      cwd: this.folder,
+      env: { ...process.env, ...this.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+  }
+}
+
+/** Runs `hookline` in a folder, without a configuration of the test's own. */
+export function hookline(folder: string, ...args: string[]): Promise<Finished> {
+  return finish(spawn(process.execPath, [mainFile, ...args], { cwd: folder, stdio: 'pipe' }), '');
+}
+
+function finish(child: ChildProcess, input: string): Promise<Finished> {
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (chunk) => {
+    stdout += chunk;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (chunk) => {
+    stderr += chunk;
+  });
+  child.stdin?.end(input);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
+}

@@ -1,0 +1,41 @@
+import { type Key, keys, type Logger, type Plugin, type PluginKind } from '../../core/index.js';
+import { ProcessMetrics } from '../../core/metrics.js';
+
+/** An instance of a plugin as the server would make it, named `warehouse`, with nowhere to log to. */
+export function instantiate<K extends PluginKind>(
+  plugin: Plugin<K>,
+  options: object,
+  name = 'warehouse',
+): ReturnType<Plugin<K>['create']> {
+  const bindings = new Map<symbol, unknown>([
+    [keys.instance, name],
+    [keys.logger, silent],
+    [keys.metrics, new ProcessMetrics()],
+  ]);
+  const get = <T>(key: Key<T>): T => {
+    if (!bindings.has(key)) throw new Error(`nothing is bound to ${String(key)}`);
+    return bindings.get(key) as T;
+  };
+  return plugin.create(plugin.config.parse(options), get);
+}
+
+/** The plugin of that kind and name in what a module exports by default. */
+export function pluginOf<K extends PluginKind>(
+  exported: Plugin | readonly Plugin[],
+  kind: K,
+  name: string,
+): Plugin<K> {
+  const plugins: readonly Plugin[] = Array.isArray(exported) ? exported : [exported as Plugin];
+  const found = plugins.find((plugin) => plugin.kind === kind && plugin.name === name);
+  if (found === undefined) throw new Error(`there is no ${kind} ${name}`);
+  return found as unknown as Plugin<K>;
+}
+
+/** Says nothing. */
+export const silent: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silent,
+};

@@ -1,0 +1,41 @@
+/**
+ * Appends until it is killed, or until it has appended `count`, and notes each request id in the log once it
+ * is acknowledged.
+ * Arguments: spool path, log file, lanes (comma-separated), in flight, count, largest body, maxSize.
+ */
+import { openSync, writeSync } from 'node:fs';
+import { LmdbSpool } from '../../connectors/lmdb/spool.js';
+import { instructionOf, type LaneId } from '../../core/index.js';
+import { makeRecord } from '../conformance/spool.js';
+
+const [
+  path = '',
+  log = '',
+  lanes = '',
+  inFlight = '1',
+  count = '0',
+  body = '600',
+  maxSize = String(1024 ** 3),
+] = process.argv.slice(2);
+const file = openSync(log, 'a');
+const spool = new LmdbSpool({ path, maxSize: Number(maxSize) });
+await spool.open();
+
+let left = count === '0' ? Number.POSITIVE_INFINITY : Number(count);
+await Promise.all(
+  Array.from({ length: Number(inFlight) }, async () => {
+    while (left-- > 0) {
+      const filler = 'x'.repeat(Math.floor(Math.random() * Number(body)));
+      const record = makeRecord({ timestamp: Date.now() / 1000, body: Buffer.from(`"${filler}"`) });
+      try {
+        await spool.append(lanes.split(',') as LaneId[], record);
+        writeSync(file, `${record.requestId}\n`);
+      } catch (error) {
+        if (instructionOf(error) !== 'overloaded') throw error;
+        writeSync(file, '!\n');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  }),
+);
+await spool.close();

@@ -1,0 +1,46 @@
+import type { Row } from '../../core/chart.js';
+import type { Batch, Destination, TableName } from '../../core/destination.js';
+
+/** What the next call does instead of succeeding: throws what it is given, or runs it. */
+type Fault = Error | ((batch: Batch) => Promise<void>);
+
+/** A fake: a destination that keeps rows in memory and fails as the test says. */
+export class ScriptedDestination implements Destination {
+  readonly rows: Row[] = [];
+  /** The ids of all writes that were tried, in order. */
+  readonly tried: string[] = [];
+  readonly writeFaults: Fault[] = [];
+  readonly tableFaults: Error[] = [];
+  /** Refuses these rows for ever. */
+  refuses: ((row: Row) => Error | undefined) | undefined;
+  readonly #ids = new Set<string>();
+
+  async open(): Promise<void> {}
+
+  async ensureTable(_table: TableName): Promise<void> {
+    const fault = this.tableFaults.shift();
+    if (fault !== undefined) throw fault;
+  }
+
+  async check(): Promise<void> {}
+
+  async write(batch: Batch): Promise<void> {
+    this.tried.push(batch.id);
+    const fault = this.writeFaults.shift();
+    if (fault instanceof Error) throw fault;
+    await fault?.(batch);
+    for (const row of batch.rows) {
+      const refusal = this.refuses?.(row);
+      if (refusal !== undefined) throw refusal;
+    }
+    if (this.#ids.has(batch.id)) return;
+    this.#ids.add(batch.id);
+    this.rows.push(...batch.rows);
+  }
+
+  async close(): Promise<void> {}
+
+  get bodies(): string[] {
+    return this.rows.map(({ body }) => Buffer.from(body).toString('utf8'));
+  }
+}
