@@ -1,23 +1,25 @@
 import { pino } from 'pino';
-import * as pinoPretty from 'pino-pretty';
 import type { Logger } from '../core/logger.js';
 
 /** Readable lines on a terminal, JSON lines when piped; `LOG_LEVEL` sets how much. */
-export function createLogger(role: string): Logger {
+export async function createLogger(role: string): Promise<Logger> {
   const options = {
     level: process.env['LOG_LEVEL'] ?? 'info',
     base: { role },
     // The cause of an error is a part of the message; its other fields may hold a URL with a password.
     serializers: { err: (error: unknown) => (error instanceof Error ? { stack: error.stack } : error) },
   };
-  if (!process.stdout.isTTY) return pino(options, pino.destination({ fd: 1, sync: true }));
-  return pino(
+  const plain: Logger = pino(options, pino.destination({ fd: 1, sync: true }));
+  if (!process.stdout.isTTY) return plain;
+  const { build } = await import('pino-pretty');
+  const readable: Logger = pino(
     options,
-    pinoPretty.build({
+    build({
       sync: true,
       ignore: 'role,pid,hostname',
       translateTime: 'SYS:HH:MM:ss.l',
       messageFormat: (log, key) => `${String(log['role']).padEnd(5)} ${String(log[key])}`,
     }),
   );
+  return readable;
 }

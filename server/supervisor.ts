@@ -9,10 +9,7 @@ import type { Logger } from '../core/logger.js';
 import type { Metrics } from '../core/metrics.js';
 import type { Channel } from './channel.js';
 import { Post, type Process } from './post.js';
-import type { AckAnswers, LoadAnswers, RoleAnswers, Start } from './roles/role.js';
-
-export const roles = ['ack', 'load', 'admin'] as const;
-export type RoleName = (typeof roles)[number];
+import type { AckAnswers, LoadAnswers, RoleAnswers, RoleName, Start } from './roles/role.js';
 
 const childFile = fileURLToPath(new URL('./roles/child.js', import.meta.url));
 

@@ -1,9 +1,12 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** LMDB's `MDB_meta`, as `dependencies/lmdb/libraries/liblmdb/mdb.c` lays it out on 64-bit machines. */
 const at = { magic: 24, pageSize: 48, freeRoot: 88, mainRoot: 136, transaction: 152, end: 160 } as const;
 const magic = 0xbeefc0de;
+
+/** The lock file of 1022 readers has 65 KiB. */
+const roomForNew = 1024 * 1024;
 const none = 0xffff_ffff_ffff_ffffn;
 
 /**
@@ -25,6 +28,15 @@ export function damageOf(folder: string): string | undefined {
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * Whether a new lock file would not fit. LMDB maps it without having its blocks, so on a disk that is full
+ * to the last block the first write to it is a bus error.
+ */
+export function lacksRoom(folder: string): boolean {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize < roomForNew && !existsSync(join(folder, 'lock.mdb'));
 }
 
 function damageIn(file: number): string | undefined {

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { ConfigError, messageOf, RetryableError } from '../../core/index.js';
-import { damageOf } from './data-file.js';
+import { damageOf, lacksRoom } from './data-file.js';
 
 /** What a database of the environment keeps, as it is put and as it comes back. */
 export interface Codec<V> {
@@ -26,15 +26,19 @@ const closeTimeout = 5_000;
  * `overlappingSync` is off: a promise then settles after the fdatasync that covers it, at the same speed
  * (90,000 puts a second, 64 in flight). `eventTurnBatching` is off: with it, a commit that fails rejects
  * a promise that nobody holds, and that ends the process; here every batch is explicit instead.
+ * `noMemInit` is off: it saves nothing that can be measured here, and would write whatever was in memory,
+ * tokens also, into the gaps of pages.
  */
 export class Environment {
   readonly path: string;
+  readonly #what: string;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #dbs: Db<unknown>[] = [];
   #late = false;
   #closed: Promise<void> | undefined;
 
-  private constructor(path: string, root: RootDatabase<Buffer, Buffer>) {
+  private constructor(what: string, path: string, root: RootDatabase<Buffer, Buffer>) {
+    this.#what = what;
     this.path = path;
     this.#root = root;
   }
@@ -61,20 +65,24 @@ export class Environment {
           'move it away or restore it, or set another path',
       );
     }
+    if (lacksRoom(path)) {
+      throw new ConfigError(
+        `the disk of the ${what} at ${path} is full: make room on it, or set another path`,
+      );
+    }
     const options = {
       noSubdir: false,
       encoding: 'binary',
       keyEncoding: 'binary',
       overlappingSync: false,
       eventTurnBatching: false,
-      noMemInit: true,
       maxReaders: 1022,
       maxDbs: 12,
       mapSize,
       permissionsMode: 0o600,
     } as const;
     try {
-      return new Environment(path, open<Buffer, Buffer>(path, options));
+      return new Environment(what, path, open<Buffer, Buffer>(path, options));
     } catch (cause) {
       throw unusable(what, path, cause);
     }
@@ -85,9 +93,15 @@ export class Environment {
       codec === undefined
         ? ({ encoding: 'json' } as const)
         : ({ encoding: 'binary', encoder: codec } as const);
-    const db = this.#root.openDB<V, Buffer>(name, { keyEncoding: 'binary', useVersions, ...kind });
-    this.#dbs.push(db as Db<unknown>);
-    return db;
+    const options = { keyEncoding: 'binary', useVersions, ...kind } as const;
+    try {
+      const db = this.#root.openDB<V, Buffer>(name, options);
+      this.#dbs.push(db as Db<unknown>);
+      return db;
+    } catch (cause) {
+      void this.close();
+      throw unusable(this.#what, this.path, cause);
+    }
   }
 
   /** Makes what other processes have committed visible to the reads that follow in this turn. */
@@ -113,18 +127,18 @@ export class Environment {
   async commit<T>(begin: () => Promise<T>): Promise<T> {
     if (this.#late) throw this.#unanswered();
     let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        this.#late = true;
-        reject(this.#unanswered());
-      }, commitTimeout);
-    });
     const ended = begin()
       .catch((error: unknown) => this.#failed(error))
       .finally(() => {
         clearTimeout(timer);
         this.#late = false;
       });
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        this.#late = true;
+        reject(this.#unanswered());
+      }, commitTimeout);
+    });
     return Promise.race([ended, timeout]);
   }
 

@@ -43,7 +43,7 @@ class Child {
 
   async #start({ role: name, file, text, port }: Start): Promise<Role<RoleAnswers>> {
     process.title = `hookline ${name}`;
-    const logger = createLogger(name);
+    const logger = await createLogger(name);
     const config = await loadConfig(file, new Registry(builtins), { text });
     this.#grace = config.server.grace;
     const container = compose(config, logger);

@@ -3,6 +3,9 @@ import type { QueryResult } from '../../core/destination.js';
 import type { LaneReport } from '../../core/engine.js';
 import type { MetricsJson } from '../../core/metrics.js';
 
+export const roles = ['ack', 'load', 'admin'] as const;
+export type RoleName = (typeof roles)[number];
+
 /** What a child process is to do. */
 export interface Start {
   readonly role: 'ack' | 'load';

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -125,6 +126,7 @@ ${sections}`,
     this.#exited = new Promise((resolve) => {
       server.on('exit', (code) => {
         ended = true;
+        this.#server = undefined;
         resolve(code);
       });
     });
@@ -163,6 +165,7 @@ ${sections}`,
 
   /** Kills the supervisor and its children at once, and waits until they are gone. */
   async killAll(): Promise<void> {
+    if (this.#server === undefined) return;
     const children = await this.children();
     this.#server?.kill('SIGKILL');
     for (const { pid } of children) killQuietly(pid);
@@ -246,12 +249,18 @@ function finish(child: ChildProcess, input: string): Promise<Finished> {
   });
 }
 
+/** Whether a process runs; one that has ended but that nobody has waited for does not. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
+  }
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return process.platform !== 'linux';
   }
 }
 

@@ -1,0 +1,90 @@
+import { loadConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import { builtins } from '../connectors/index.js';
+import { messageOf } from '../core/errors.js';
+import { keys, parts } from '../core/keys.js';
+import { Lifecycle } from '../core/lifecycle.js';
+import type { Logger } from '../core/logger.js';
+import { Registry } from '../core/registry.js';
+import { adminApp, listen } from './admin.js';
+import { CommandError } from './cli/exit.js';
+import { compose } from './compose.js';
+import { adminUrl, webhookUrl } from './instance.js';
+import { createLogger } from './logging.js';
+import type { RoleName } from './roles/role.js';
+import { Supervisor } from './supervisor.js';
+import { welcome } from './welcome.js';
+
+export interface ServeOptions {
+  readonly config: string;
+  readonly role: ReadonlySet<RoleName>;
+  readonly welcome?: boolean;
+}
+
+/** `hookline serve`: runs until it is told to end. */
+export async function run(options: ServeOptions): Promise<void> {
+  process.title = 'hookline';
+  const config = await loadConfig(options.config, new Registry(builtins));
+  const logger = await createLogger('main');
+  const container = compose(config, logger);
+  const supervisor = new Supervisor(config, options.role, logger, container.get(keys.metrics));
+  const lifecycle = new Lifecycle();
+  obeySignals(supervisor, lifecycle, config, logger);
+
+  lifecycle.opened('roles', () => supervisor.close());
+  try {
+    await supervisor.open();
+    if (options.role.has('ack')) {
+      logger.info({}, `webhooks are accepted on ${webhookUrl(config, supervisor.port)}`);
+    }
+    if (options.role.has('admin')) {
+      const spool = container.get(parts.spool);
+      lifecycle.opened('spool', () => spool.close());
+      await spool.open(AbortSignal.timeout(config.server.grace));
+      const server = await listen(adminApp({ config, supervisor, spool, logger }), config.server.admin);
+      lifecycle.opened(
+        'admin',
+        () => new Promise((resolve) => server.close(() => resolve()).closeAllConnections()),
+      );
+      logger.info({}, `the admin API is on ${adminUrl(config)}`);
+    }
+  } catch (error) {
+    await lifecycle.close();
+    throw inUse(error, config);
+  }
+  if (options.welcome) await welcome(config, container, supervisor.port);
+}
+
+/** SIGTERM and Ctrl-C end in order; a second one ends at once. */
+function obeySignals(supervisor: Supervisor, lifecycle: Lifecycle, config: Config, logger: Logger): void {
+  let ending = false;
+  const end = async (signal: string) => {
+    if (ending) {
+      supervisor.kill();
+      process.exit(1);
+    }
+    ending = true;
+    logger.info({}, `${signal}: finishing what is in flight; once more ends at once`);
+    const late = setTimeout(() => {
+      supervisor.kill();
+      logger.error({}, `not finished within ${config.server.grace} ms; what is left lies safe in the spool`);
+      process.exit(1);
+    }, config.server.grace);
+    for (const { name, error } of await lifecycle.close()) {
+      logger.error({}, `${name} did not close in order: ${messageOf(error)}`);
+    }
+    clearTimeout(late);
+    logger.info({}, 'done');
+    process.exit(0);
+  };
+  process.on('SIGTERM', (signal) => void end(signal));
+  process.on('SIGINT', (signal) => void end(signal));
+}
+
+function inUse(error: unknown, config: Config): unknown {
+  const message = messageOf(error);
+  if (!message.includes('EADDRINUSE')) return error;
+  return new CommandError(
+    `${message}: another process has that address. Stop it, or change server.webhooks or server.admin in ${config.file}`,
+  );
+}

@@ -1,0 +1,106 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { eventually, Hookline } from '../support/hookline.js';
+import { startPostgres } from '../support/postgres.js';
+
+describe('secrets', function () {
+  this.timeout(60_000);
+
+  it('are nowhere after a run with every kind of trouble: no token, password or body in a file, log, error, metric or title', async () => {
+    const postgres = await startPostgres();
+    const database = await postgres.createDatabase();
+    const server = await Hookline.create(
+      `destinations:
+  warehouse: { type: postgres, url: "\${DATABASE_URL}", flush: { every: 50ms } }
+pipelines:
+  1: { destination: warehouse, table: one }
+`,
+      { env: { DATABASE_URL: database, LOG_LEVEL: 'debug' } },
+    );
+    const said: string[] = [];
+    try {
+      const { token, urls, key } = await server.token();
+      await server.start();
+      const url = urls['1'] as string;
+      const body = '{"private": "b4d5ecret"}';
+      await server.post(url, body);
+      await server.post(url, `${body}x`);
+      await server.post(url.replace('pipeline_id=1', 'pipeline_id=2'), body);
+      await server.post(`${server.webhookUrl}/?pipeline_id=1&key=${token}&token=${token}`, body);
+      await server.cli('drain');
+      await postgres.stop();
+      await server.post(url, body);
+      await eventually('it retries', async () => {
+        const [lane] = await server.json<{ state: string }[]>('pipelines');
+        return lane?.state === 'retrying' || undefined;
+      });
+      for (const command of [
+        ['pipelines'],
+        ['tokens', 'list'],
+        ['check'],
+        ['discards', 'list'],
+        ['rows', '1'],
+      ]) {
+        const { stdout, stderr } = await server.cli(...command);
+        said.push(stdout, stderr);
+      }
+      said.push(await (await fetch(`${server.adminUrl}/metrics`)).text());
+      said.push(await (await fetch(`${server.adminUrl}/api/pipelines`)).text());
+      for (const { pid } of [{ pid: server.pid as number }, ...(await server.children())]) {
+        said.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+      }
+      await postgres.start();
+      await server.cli('drain');
+      await server.stop();
+      said.push(server.output);
+
+      const password = decodeURIComponent(new URL(database).password);
+      expect(password).not.to.equal('');
+      for (const [what, secret] of [
+        ['the token', token],
+        ['the password', password],
+        ['the body', 'b4d5ecret'],
+      ] as const) {
+        for (const text of said)
+          expect(text.includes(secret), `${what} in: ${text.slice(0, 500)}`).to.equal(false);
+      }
+      const files = filesIn(server.folder);
+      expect(files.some(({ bytes }) => bytes.includes(key.slice(0, 8)))).to.equal(true);
+      for (const { name, bytes } of files) {
+        if (name.endsWith('hookline.yaml')) continue;
+        expect(bytes.includes(token), `the token in ${name}`).to.equal(false);
+        expect(bytes.includes(password), `the password in ${name}`).to.equal(false);
+      }
+    } finally {
+      await server.destroy();
+      await postgres.destroy();
+    }
+  });
+
+  it('lie in folders that only their owner can enter', async () => {
+    const server = await Hookline.create(`destinations:
+  local: { type: duckdb, path: ./data/warehouse.duckdb }
+pipelines:
+  1: { destination: local, table: one }
+`);
+    try {
+      await server.token();
+      await server.start();
+      for (const folder of ['data/spool', 'data/tokens']) {
+        expect((statSync(join(server.folder, folder)).mode & 0o777).toString(8), folder).to.equal('700');
+      }
+    } finally {
+      await server.destroy();
+    }
+  });
+});
+
+function filesIn(folder: string): { readonly name: string; readonly bytes: Buffer }[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => {
+      const name = join(entry.parentPath, entry.name);
+      return { name, bytes: readFileSync(name) };
+    });
+}
