@@ -96,9 +96,10 @@ export class Channel<Asked extends object> {
     }
   }
 
-  /** The other process may be gone already; its `disconnect` then answers what waits for it. */
   #send(message: Message): void {
-    this.#end.send?.(message, () => undefined);
+    this.#end.send?.(message, (error) => {
+      if (error !== null) this.#lose();
+    });
   }
 
   #lose(): void {

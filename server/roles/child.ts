@@ -29,6 +29,8 @@ class Child {
     process.on('SIGINT', () => undefined);
     process.on('SIGTERM', () => void this.#end(0));
     process.on('disconnect', () => void this.#end(0));
+    // The supervisor may have ended while this process was still loading its modules.
+    if (!process.connected) process.exit(0);
     try {
       this.#role = await this.#start(await this.#supervisor.ask('begin', undefined));
     } catch (error) {
