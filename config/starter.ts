@@ -20,7 +20,7 @@ destinations:
     # Any destination also takes these. A batch is written when it has so many rows or bytes, or when
     # its oldest row has waited so long.
     # flush: { rows: 10000, bytes: 16MiB, every: 1s }
-    # concurrency: 2              # batches written at once
+    # concurrency: 1              # batches written at once
     # timeout: 5m                 # how long one write may take before it is tried again
 
   # Postgres. Tables are made when they are not there; none is ever altered or dropped.

