@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { inject, injectable } from 'inversify';
+import { RetryableError } from './errors.js';
 import { parts } from './keys.js';
 import type { Discard, DiscardReason, StoredRecord } from './spool.js';
 import type { Token, TokenStore } from './token-store.js';
@@ -9,6 +10,9 @@ const rememberFor = 3000;
 /** Past so many keys all are forgotten: senders choose the keys, so the memory for them is bounded. */
 const mostRemembered = 10_000;
 const touchEvery = 60_000;
+const openTimeout = 15_000;
+/** Look-ups of one batch at once: senders choose the keys, and each unknown one costs a look-up. */
+const atOnce = 16;
 
 /** What became of the records of one read. */
 export interface Verdicts {
@@ -36,19 +40,14 @@ export class Authenticator {
     await this.#open(signal);
     const rows: StoredRecord[] = [];
     const discarded: Discard[] = [];
-    const tokens = new Map<string, Token | undefined>();
+    const tokens = await this.#findAll(records);
     const now = new Date();
     for (const record of records) {
       if (record.authenticated) {
         rows.push(record);
         continue;
       }
-      let token = tokens.get(record.key);
-      if (token === undefined && !tokens.has(record.key)) {
-        token = await this.#find(record.key);
-        tokens.set(record.key, token);
-      }
-      const reason = fault(token, record, pipeline, now);
+      const reason = fault(tokens.get(record.key), record, pipeline, now);
       if (reason === undefined) rows.push(record);
       else discarded.push({ record, reason });
     }
@@ -58,11 +57,34 @@ export class Authenticator {
 
   /** The store is opened by the first who needs it: one that is down does not hold the start. */
   #open(signal: AbortSignal): Promise<void> {
-    this.#opened ??= this.#tokens.open(signal).catch((error) => {
+    this.#opened ??= this.#openInTime(signal).catch((error) => {
       this.#opened = undefined;
       throw error;
     });
     return this.#opened;
+  }
+
+  /** All lanes wait for this one: a store that neither answers nor fails must not hold them for ever. */
+  async #openInTime(signal: AbortSignal): Promise<void> {
+    const limit = AbortSignal.timeout(openTimeout);
+    const late = new Promise<never>((_, reject) => {
+      limit.addEventListener('abort', () => {
+        reject(new RetryableError(`the token store did not open within ${openTimeout / 1000} seconds`));
+      });
+    });
+    await Promise.race([this.#tokens.open(AbortSignal.any([signal, limit])), late]);
+  }
+
+  async #findAll(records: readonly StoredRecord[]): Promise<ReadonlyMap<string, Token | undefined>> {
+    const asked = records.filter(({ authenticated }) => !authenticated).map(({ key }) => key);
+    const wanted = [...new Set(asked)];
+    const found = new Map<string, Token | undefined>();
+    for (let from = 0; from < wanted.length; from += atOnce) {
+      const some = wanted.slice(from, from + atOnce);
+      const tokens = await Promise.all(some.map((key) => this.#find(key)));
+      for (const [at, key] of some.entries()) found.set(key, tokens[at]);
+    }
+    return found;
   }
 
   #find(key: string): Promise<Token | undefined> {

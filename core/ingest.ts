@@ -11,6 +11,9 @@ import { accepted, errorOf, type Reply, refused, replies } from './reply.js';
 import { readCredentials } from './request.js';
 import { type LaneId, laneId, type Spool } from './spool.js';
 
+/** A body, or what gives it or the reason why it is refused. */
+export type Posted = Buffer | (() => Promise<Buffer | Reply>);
+
 /**
  * The ack path: query and body become a record, the record becomes durable, the sender gets its answer.
  * It touches no warehouse and no token store.
@@ -44,9 +47,10 @@ export class Ingest {
    * Never rejects: our own trouble is a 503.
    * @param query what follows the first `?` of the URL
    * @param authorization the header's value, if there is one
-   * @param posted the body with its content encoding undone; not changed after the call
+   * @param posted the body, not changed after the call; or how to undo its content encoding, which is
+   *   done only once the credentials have the right form
    */
-  async accept(query: string, authorization: string | undefined, posted: Buffer): Promise<Reply> {
+  async accept(query: string, authorization: string | undefined, posted: Posted): Promise<Reply> {
     try {
       return await this.#take(query, authorization, posted);
     } catch (error) {
@@ -56,13 +60,18 @@ export class Ingest {
     }
   }
 
-  async #take(query: string, authorization: string | undefined, posted: Buffer): Promise<Reply> {
+  async #take(query: string, authorization: string | undefined, posted: Posted): Promise<Reply> {
     const credentials = readCredentials(query, authorization);
     if (typeof credentials === 'string') return this.#refuse(credentials);
     const { pipeline, key, tokenDigest } = credentials;
     const lanes = this.#routes.get(pipeline);
     if (lanes === undefined) return this.#refuse('INVALID_PARAMETER: pipeline_id');
-    const body = readBody(posted);
+    const unpacked = typeof posted === 'function' ? await posted() : posted;
+    if (!Buffer.isBuffer(unpacked)) {
+      this.refused(unpacked);
+      return unpacked;
+    }
+    const body = readBody(unpacked);
     if (typeof body === 'string') return this.#refuse(body);
 
     const requestId = newRequestId();

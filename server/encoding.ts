@@ -14,6 +14,10 @@ const decoders: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
   ['deflate', (packed, options) => (looksLikeZlib(packed) ? zlibFormat : rawFormat)(packed, options)],
 ]);
 
+/** zlib's and brotli's codes for bad data; any other, such as one for want of memory, is ours. */
+const senderFault =
+  /^(Z_DATA_ERROR|Z_BUF_ERROR|Z_NEED_DICT|ERR__ERROR_FORMAT_.*|ERR_.*FORMAT.*|ERR_.*PADDING.*)$/;
+
 /** Whether a `Content-Encoding` can be undone. */
 export function isSupported(encoding: string | undefined): boolean {
   const name = nameOf(encoding);
@@ -21,7 +25,7 @@ export function isSupported(encoding: string | undefined): boolean {
 }
 
 /**
- * Undoes the content encoding.
+ * Undoes the content encoding. Rejects where the fault is ours.
  * @param maxLength bytes; the output of a compressed bomb stops there
  */
 export async function decode(
@@ -34,7 +38,10 @@ export async function decode(
   try {
     return await decoder(packed, { maxOutputLength: maxLength });
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'too large' : 'broken';
+    const code = String((error as NodeJS.ErrnoException).code);
+    if (code === 'ERR_BUFFER_TOO_LARGE') return 'too large';
+    if (senderFault.test(code)) return 'broken';
+    throw error;
   }
 }
 

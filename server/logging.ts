@@ -9,8 +9,10 @@ export async function createLogger(role: string): Promise<Logger> {
     // The cause of an error is a part of the message; its other fields may hold a URL with a password.
     serializers: { err: (error: unknown) => (error instanceof Error ? { stack: error.stack } : error) },
   };
-  const plain: Logger = pino(options, pino.destination({ fd: 1, sync: true }));
-  if (!process.stdout.isTTY) return plain;
+  if (!process.stdout.isTTY) {
+    const plain: Logger = pino(options, unfailing(pino.destination({ fd: 1, sync: true })));
+    return plain;
+  }
   const { build } = await import('pino-pretty');
   const readable: Logger = pino(
     options,
@@ -22,4 +24,17 @@ export async function createLogger(role: string): Promise<Logger> {
     }),
   );
   return readable;
+}
+
+/** A log that cannot be written, as on a full disk, must not end the process that logs. */
+function unfailing(stream: { write(line: string): unknown }): { write(line: string): void } {
+  return {
+    write: (line) => {
+      try {
+        stream.write(line);
+      } catch {
+        // Nothing is left to tell it to.
+      }
+    },
+  };
 }

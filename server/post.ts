@@ -9,6 +9,7 @@ export interface Process extends Endpoint {
   readonly pid?: number | undefined;
   on(event: 'message', listener: (message: unknown) => void): unknown;
   on(event: 'disconnect', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'exit', listener: (code: number | null, signal: string | null) => void): unknown;
   kill(signal: NodeJS.Signals): unknown;
 }
@@ -20,6 +21,9 @@ interface Control {
 
 /** A process that has run so long is healthy: the next restart does not wait. */
 const healthyAfter = 30_000;
+
+/** A process that has not started after so long hangs, as on a disk that does not answer. */
+const startTimeout = 60_000;
 
 /**
  * One place in the crew, which is kept filled: when its process dies, another takes its place, after a
@@ -91,10 +95,11 @@ export class Post<A extends RoleAnswers> {
   /** Lets the process end in order; one that does not within `grace` milliseconds is killed. */
   async close(grace: number): Promise<void> {
     this.retire();
-    if (this.#process === undefined) return;
-    const kill = setTimeout(() => this.kill(), grace);
+    const child = this.#process;
+    if (child === undefined) return;
+    const kill = setTimeout(() => child.kill('SIGKILL'), grace);
     await this.#channel?.ask('stop', grace * 0.8, grace).catch(() => undefined);
-    this.#process.kill('SIGTERM');
+    child.kill('SIGTERM');
     await this.#exited;
     clearTimeout(kill);
   }
@@ -106,30 +111,39 @@ export class Post<A extends RoleAnswers> {
   /** The child speaks first: what is sent to a cluster worker before it listens is lost. */
   #fill(): Promise<void> {
     const begun = Date.now();
-    const child = this.#spawn();
-    this.#process = child;
     return new Promise((resolve, reject) => {
+      if (this.#stopping) throw new Error('shutting down');
+      const child = this.#spawn();
+      this.#process = child;
+      const hangs = setTimeout(() => child.kill('SIGKILL'), startTimeout);
       const answers: SupervisorAnswers = {
         begin: () => this.#start(),
         started: ({ port }) => {
           this.#port = port ?? this.#port;
           this.#up = true;
+          clearTimeout(hangs);
           resolve();
         },
         failed: ({ message, config }) => reject(new RemoteError(message, config)),
       };
       this.#channel = new Channel<Control>(child, { ...answers });
       this.#exited = new Promise((exited) => {
-        child.on('exit', (code, signal) => {
+        const gone = once((why: string) => {
+          clearTimeout(hangs);
           exited();
-          reject(new RemoteError(`it ended (${signal ?? `exit code ${code}`})`, false));
-          this.#lost(code, signal, Date.now() - begun);
+          reject(new RemoteError(`it ended (${why})`, false));
+          this.#lost(why, Date.now() - begun);
+        });
+        child.on('exit', (code, signal) => gone(signal ?? `exit code ${code}`));
+        // A process that could not be made at all, for want of memory or of process ids, never exits.
+        child.on('error', (error) => {
+          if (child.pid === undefined) gone(messageOf(error));
         });
       });
     });
   }
 
-  #lost(code: number | null, signal: string | null, lived: number): void {
+  #lost(why: string, lived: number): void {
     const wasUp = this.#up;
     this.#up = false;
     this.#process = undefined;
@@ -137,17 +151,30 @@ export class Post<A extends RoleAnswers> {
     if (lived > healthyAfter) this.#backoff.reset();
     const wait = this.#backoff.next();
     this.#logger.error(
-      { code, signal },
-      `${this.name} ${wasUp ? 'died' : 'could not start'} and is started again in ${Math.round(wait)} ms`,
+      {},
+      `${this.name} ${wasUp ? 'died' : 'could not start'} (${why}) and is started again in ${Math.round(wait)} ms`,
     );
     this.#respawn = setTimeout(() => this.#again(), wait);
   }
 
   #again(): void {
+    this.#respawn = undefined;
     this.#restarted();
     this.#fill().catch((error) => {
+      if (this.#stopping) return;
       this.#logger.error({}, `${this.name} could not start: ${messageOf(error)}`);
+      if (this.#process === undefined)
+        this.#respawn ??= setTimeout(() => this.#again(), this.#backoff.next());
       this.kill();
     });
   }
+}
+
+function once<A>(action: (argument: A) => void): (argument: A) => void {
+  let done = false;
+  return (argument) => {
+    if (done) return;
+    done = true;
+    action(argument);
+  };
 }

@@ -64,18 +64,20 @@ function obeySignals(supervisor: Supervisor, lifecycle: Lifecycle, config: Confi
       process.exit(1);
     }
     ending = true;
+    supervisor.retire();
     logger.info({}, `${signal}: finishing what is in flight; once more ends at once`);
     const late = setTimeout(() => {
       supervisor.kill();
       logger.error({}, `not finished within ${config.server.grace} ms; what is left lies safe in the spool`);
       process.exit(1);
     }, config.server.grace);
-    for (const { name, error } of await lifecycle.close()) {
+    const failures = await lifecycle.close();
+    for (const { name, error } of failures) {
       logger.error({}, `${name} did not close in order: ${messageOf(error)}`);
     }
     clearTimeout(late);
     logger.info({}, 'done');
-    process.exit(0);
+    process.exit(failures.length === 0 ? 0 : 1);
   };
   process.on('SIGTERM', (signal) => void end(signal));
   process.on('SIGINT', (signal) => void end(signal));

@@ -101,9 +101,14 @@ export class Supervisor {
   /** First the senders' side, so that what was accepted can still be loaded, then the load process. */
   async close(): Promise<void> {
     const grace = this.#config.server.grace * 0.45;
-    for (const post of this.#posts()) post.retire();
+    this.retire();
     await Promise.all(this.#acks.map((ack) => ack.close(grace)));
     await this.#load?.close(grace);
+  }
+
+  /** From now on a child that ends, as by a signal to the whole process group, is not replaced. */
+  retire(): void {
+    for (const post of this.#posts()) post.retire();
   }
 
   /** Ends all children at once. */

@@ -101,10 +101,15 @@ export class WebhookListener {
 
   async #accept(request: IncomingMessage, response: ServerResponse, posted: Buffer): Promise<void> {
     const { headers } = request;
-    const body = await decode(posted, headers['content-encoding'], this.#options.maxBody);
-    if (body === 'too large') this.#answer(response, replies.bodyTooLarge);
-    else if (body === 'broken') this.#answer(response, refused('INVALID_PARAMETER: body'));
-    else this.#answer(response, await this.#ingest.accept(queryOf(request), headers.authorization, body));
+    const encoding = headers['content-encoding'];
+    const body = encoding === undefined ? posted : () => this.#unpack(posted, encoding);
+    this.#answer(response, await this.#ingest.accept(queryOf(request), headers.authorization, body));
+  }
+
+  async #unpack(posted: Buffer, encoding: string): Promise<Buffer | Reply> {
+    const body = await decode(posted, encoding, this.#options.maxBody);
+    if (body === 'too large') return replies.bodyTooLarge;
+    return body === 'broken' ? refused('INVALID_PARAMETER: body') : body;
   }
 
   #answer(response: ServerResponse, reply: Reply): void {

@@ -148,9 +148,10 @@ export class Database {
     if (instance !== undefined) {
       this.#instance = undefined;
       this.#spoiled = false;
-      this.#closing = closeInstance(instance);
+      this.#closing = closeInstance(instance).finally(() => {
+        this.#closing = undefined;
+      });
       await this.#closing;
-      this.#closing = undefined;
     }
     // Known until here: whoever came meanwhile waited for the end, and uses this one on.
     if (this.#users === 0 && this.#active === 0) databases.delete(this.path);
@@ -183,5 +184,9 @@ async function closeInstance(opened: Promise<DuckDBInstance>): Promise<void> {
   } catch {
     // A database that cannot be used any more is closed all the same.
   }
-  instance.closeSync();
+  try {
+    instance.closeSync();
+  } catch {
+    // Its file is then free when the process ends; the next use opens it again, or says why it cannot.
+  }
 }

@@ -9,11 +9,14 @@ type Verdict = 'retry' | 'config' | 'permanent';
 const verdicts: Readonly<Record<string, Verdict>> = {
   '08': 'retry', // connection
   '0A': 'config', // not supported: COPY under row-level security, say
+  '21': 'permanent',
   '22': 'permanent', // data
   '23': 'permanent', // constraints of the user's own on the table
   '25': 'retry', // 25006: read-only after a failover
   '26': 'retry',
   '28': 'config', // authentication
+  '38': 'permanent', // a function of the user's own failed
+  '39': 'permanent',
   '3D': 'config', // no such database
   '3F': 'config', // no such schema
   '40': 'retry', // rolled back: serialization, deadlock

@@ -1,0 +1,265 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { loadConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import { builtins } from '../connectors/index.js';
+import type { ChartRow } from '../core/chart.js';
+import { Registry } from '../core/registry.js';
+import { eventually, Hookline, hookline } from './support/hookline.js';
+import { startPostgres, type TestPostgres } from './support/postgres.js';
+
+const root = join(import.meta.dirname, '../..');
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const wholeFile = /^pipelines:/m;
+
+function blocks(language: string): string[] {
+  return [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)]
+    .filter(([, name]) => name === language)
+    .map(([, , text]) => text as string);
+}
+
+/** The cells of every table row, without the backquotes. */
+function tableRows(): string[][] {
+  return [...readme.matchAll(/^\| (.*) \|$/gm)].map(([, row]) =>
+    (row as string).split('|').map((cell) => cell.trim().replaceAll('`', '')),
+  );
+}
+
+/** The README's connector as a file of a project that has `hookline` and `zod` installed. */
+async function writeConnector(folder: string): Promise<void> {
+  const [source = ''] = blocks('js');
+  const plugin = new URL('../core/index.js', import.meta.url).href;
+  const text = source.replace('hookline/plugin', plugin).replace("'zod'", `'${import.meta.resolve('zod')}'`);
+  await writeFile(join(folder, 'json-lines.js'), text);
+  await writeFile(join(folder, 'package.json'), '{"type": "module"}');
+}
+
+async function landed(server: Hookline, count: number): Promise<readonly ChartRow[]> {
+  return await eventually(`${count} rows`, async () => {
+    const rows = await server.json<ChartRow[]>('rows', '835212');
+    return rows.length >= count ? rows : undefined;
+  });
+}
+
+describe('the README: its configurations', () => {
+  let folder: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hookline-readme-'));
+    await mkdir(join(folder, 'secrets'));
+    await writeFile(join(folder, 'secrets/shop.sha256'), `${'0a'.repeat(32)}\n`);
+    await writeConnector(folder);
+  });
+
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  async function load(text: string): Promise<Config> {
+    const env = { DATABASE_URL: 'postgres://hookline:secret@localhost/warehouse' };
+    return await loadConfig(join(folder, 'hookline.yaml'), new Registry(builtins), { text, env });
+  }
+
+  it('every YAML block loads, those that are a section beside a destination and a pipeline', async () => {
+    expect(blocks('yaml').filter((text) => wholeFile.test(text))).to.have.lengthOf.at.least(3);
+    for (const text of blocks('yaml')) {
+      const rest =
+        'destinations: { out: { type: memory } }\npipelines: { 1: { destination: out, table: t } }\n';
+      const config = await load(wholeFile.test(text) ? text : text + rest);
+      expect(config.pipelines.size, text).to.be.greaterThan(0);
+    }
+  });
+
+  it('the first one is config/example.yaml', () => {
+    expect(blocks('yaml')[0]).to.equal(readFileSync(join(root, 'config/example.yaml'), 'utf8'));
+  });
+
+  it('the reference names every server option and its true default', async () => {
+    const named = tableRows().filter(([option = '']) => /^(server|spool|tokens)\./.test(option));
+    const lines = named
+      .filter(([, value]) => value !== 'none')
+      .map(([option = '', value]) => [option.split('.'), value] as const);
+    const under = (...path: string[]) =>
+      lines
+        .filter(([keys]) => keys.length === path.length + 1 && path.every((key, at) => keys[at] === key))
+        .map(([keys, value]) => `${keys.at(-1)}: ${value}`)
+        .join(', ');
+    const text = `server: { webhooks: { ${under('server', 'webhooks')} }, admin: { ${under('server', 'admin')} }, ${under('server')} }
+spool: { ${under('spool')} }
+tokens: { ${under('tokens')} }
+`;
+    const [written, unsaid] = [await load(text), await load('x-nothing: here\n')];
+    expect(written.server).to.deep.equal(unsaid.server);
+    expect(written.spool.options).to.deep.equal(unsaid.spool.options);
+    expect(written.tokens.options).to.deep.equal(unsaid.tokens.options);
+    const options = named.map(([option]) => option);
+    for (const [part, keys] of Object.entries(unsaid.server)) {
+      if (typeof keys !== 'object') expect(options).to.include(`server.${part}`);
+      else expect(options).to.include.members(Object.keys(keys).map((key) => `server.${part}.${key}`));
+    }
+  });
+
+  it('every relative link points to a file that is there', () => {
+    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link]) => link as string);
+    expect(links).to.have.lengthOf.at.least(5);
+    expect(links.filter((link) => !existsSync(join(root, link)))).to.deep.equal([]);
+  });
+});
+
+describe('the README: its commands', function () {
+  this.timeout(120_000);
+
+  it('every one exists, with its options and so many arguments', async () => {
+    const lines = new Set(
+      [...readme.matchAll(/(?:^|`)npx hookline ([^`\n]+)/gm)].map(([, line]) => line as string),
+    );
+    expect(lines.size).to.be.greaterThan(20);
+    const helps = new Map<string, Promise<string>>();
+    for (const line of lines) {
+      const given = line.match(/"[^"]*"|\S+/g) ?? [];
+      const start = given.slice(0, 2).filter((word) => /^[a-z]+$/.test(word));
+      const key = start.join(' ');
+      if (!helps.has(key)) {
+        helps.set(
+          key,
+          hookline(tmpdir(), ...start, '--help').then(({ stdout }) => stdout),
+        );
+      }
+      const help = (await helps.get(key)) ?? '';
+      const [, path = '', usage = ''] = /^Usage: hookline((?: [a-z]+)*)(.*)$/m.exec(help) ?? [];
+      expect(path, line).to.not.equal('');
+      expect(usage, `${line}: a group, not a command`).to.not.include('[command]');
+      const words = given.slice(path.trim().split(' ').length);
+      let positional = 0;
+      for (let at = 0; at < words.length; at++) {
+        const word = words[at] as string;
+        if (!word.startsWith('--')) positional++;
+        else {
+          const option = new RegExp(`${word}(?= )( <)?`).exec(help);
+          expect(option, `${line}: ${word}`).to.not.equal(null);
+          if (option?.[1] !== undefined) at++;
+        }
+      }
+      expect(positional, line).to.be.at.least(usage.match(/<\w+>/g)?.length ?? 0);
+      const most = usage.includes('...') ? 99 : (usage.match(/[<[](?!options)\w+[>\]]/g)?.length ?? 0);
+      expect(positional, line).to.be.at.most(most);
+    }
+  });
+});
+
+describe('the README: the quick start', function () {
+  this.timeout(60_000);
+  let server: Hookline;
+
+  before(async () => {
+    server = await Hookline.create('');
+    const text = readFileSync(join(root, 'config/quickstart.yaml'), 'utf8')
+      .replace('port: 8080', `port: ${server.webhookPort}`)
+      .replace('port: 8081', `port: ${server.adminPort}`)
+      .replaceAll('../data', './data');
+    await writeFile(server.configFile, text);
+  });
+
+  after(() => server?.destroy());
+
+  /** Pastes what the server printed last. */
+  async function paste(): Promise<string> {
+    const line = await eventually(
+      'the curl line',
+      async () => server.output.match(/^curl .*$/gm)?.at(-1) ?? undefined,
+    );
+    const env = { ...process.env, no_proxy: '127.0.0.1' };
+    const pasted = await new Promise<string | undefined>((resolve) =>
+      execFile('bash', ['-c', line], { env }, (error, stdout) => resolve(error ? undefined : stdout)),
+    );
+    if (pasted !== undefined) return pasted;
+    const [, body, url] = /-d '([^']*)' '([^']*)'/.exec(line) ?? [];
+    return JSON.stringify((await server.post(url ?? '', body ?? '')).answer);
+  }
+
+  it('lands what is pasted, and shows the row', async () => {
+    await server.start('--welcome');
+    expect(JSON.parse(await paste())).to.have.property('success', true);
+    const [row] = await landed(server, 1);
+    expect(row?.__kdd_request_body).to.equal('{"hello": "world"}');
+    const [sql = ''] = /SELECT count\(\*\) FROM quickstart/.exec(readme) ?? [];
+    expect(await server.json('query', sql)).to.deep.equal([{ 'count_star()': '1' }]);
+  });
+
+  it('works once more after a restart, with a token of its own', async () => {
+    expect(await server.stop()).to.equal(0);
+    server.output = '';
+    await server.start('--welcome');
+    expect(JSON.parse(await paste())).to.have.property('success', true);
+    await landed(server, 2);
+    expect(await server.json('tokens', 'list')).to.have.lengthOf(2);
+  });
+});
+
+describe('the README: the connector and the metrics', function () {
+  this.timeout(60_000);
+  let server: Hookline;
+
+  before(async () => {
+    server = await Hookline.create(blocks('yaml').find((text) => text.includes('json-lines')) ?? '');
+    await writeConnector(server.folder);
+    await server.start();
+  });
+
+  after(() => server?.destroy());
+
+  it('lands webhooks through the connector, newest first', async () => {
+    const { urls } = await server.token();
+    for (const body of ['{"é": "\\u0000"}', 'null']) {
+      expect((await server.post(urls['835212'] ?? '', body)).status).to.equal(200);
+      await landed(server, body === 'null' ? 2 : 1);
+    }
+    const rows = await landed(server, 2);
+    expect(rows.map((row) => row.__kdd_request_body)).to.deep.equal(['null', '{"é": "\\u0000"}']);
+  });
+
+  it('documents every metric that there is, and none besides', async () => {
+    const text = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    const real = [...text.matchAll(/^# TYPE (hookline_\w+) /gm)].map(([, name]) => name as string);
+    const documented = tableRows().flatMap(([name = '']) => (/^hookline_\w+$/.test(name) ? [name] : []));
+    expect(documented.sort()).to.deep.equal(real.sort());
+  });
+});
+
+describe('the README: the GRANTs', function () {
+  this.timeout(120_000);
+  let postgres: TestPostgres;
+
+  before(async () => {
+    postgres = await startPostgres();
+  });
+
+  after(() => postgres?.destroy());
+
+  for (const [at, sql] of blocks('sql').entries()) {
+    it(`block ${at + 1} is enough for a fresh role to pass check, and to land`, async () => {
+      const [database, role] = [await postgres.createDatabase(), `hookline_${at}`];
+      await postgres.sql(database, sql.replaceAll(/\bhookline\b/g, role));
+      const url = new URL(database);
+      [url.username, url.password] = [role, 'choose-a-password'];
+      const server = await Hookline.create(
+        `destinations:
+  warehouse: { type: postgres, url: "\${DATABASE_URL}", schema: webhooks, flush: { every: 100ms } }
+pipelines:
+  835212: { destination: warehouse, table: rdstation_leads }
+`,
+        { env: { DATABASE_URL: url.href } },
+      );
+      try {
+        expect(await server.cli('check')).to.deep.include({ code: 0, stderr: '' });
+        await server.start();
+        await server.post((await server.token()).urls['835212'] ?? '', '{}');
+        await landed(server, 1);
+      } finally {
+        await server.destroy();
+      }
+    });
+  }
+});
