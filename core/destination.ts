@@ -56,7 +56,10 @@ export interface Destination {
    */
   write(batch: Batch, signal: AbortSignal): Promise<void>;
 
-  /** Optional: the newest rows, newest first, for the console, the CLI and the conformance suite. */
+  /**
+   * Optional: the newest rows, newest first, for the console, the CLI and the conformance suite. A table
+   * that is not there yet has none.
+   */
   latest?(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]>;
 
   /** Optional: one read-only statement, for `hookline query`. Whatever would write is refused. */

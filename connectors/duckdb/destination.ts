@@ -108,6 +108,7 @@ export class DuckDBDestination implements Destination {
     signal.throwIfAborted();
     if (!(await isThere(this.#options.path))) return [];
     return await this.#opened.use(this.#doing(`reading ${table}`), signal, async (connection) => {
+      if ((await relationOf(connection, this.#options.schema, table)) === undefined) return [];
       const reader = await connection.runAndReadAll(
         `SELECT ${requestId}, ${timestamp}, ${key}, encode(${body}) FROM ${this.#quote(table)}
           ORDER BY ${timestamp} DESC LIMIT ${Math.trunc(limit)}`,

@@ -88,6 +88,10 @@ export class PostgresDestination implements Destination {
   async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {
     const quoted = this.#schema.quote(table);
     return await this.#connections.use(`reading ${table}`, signal, async (client) => {
+      const name = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+        quoted,
+      ]);
+      if (name.rows[0]?.there !== true) return [];
       // As bytes, both: extra_float_digits may be set so that a float's text is rounded.
       const { rows } = await client.query<{ id: string; at: Buffer; key: string; body: Buffer }>(
         `SELECT ${requestId} AS id, float8send(${timestamp}) AS at, ${key} AS key,

@@ -87,6 +87,14 @@ export function destinationClaims(subject: DestinationSubject): Claim[] {
       await stage.holds(rows);
     }),
 
+    claim('finds no rows in a table that is not there yet, and does not make it', async (stage) => {
+      const destination = await stage.open();
+      if (destination.latest === undefined) return;
+      expect(await destination.latest(`${stage.table}_missing`, 10, stage.signal)).to.deep.equal([]);
+      await destination.ensureTable(stage.table, stage.signal);
+      expect(await destination.latest(`${stage.table}_missing`, 10, stage.signal)).to.deep.equal([]);
+    }),
+
     claim('leaves a table that is there as it is, with its rows', async (stage) => {
       const rows = [makeRow(), makeRow()];
       const destination = await stage.ready();
