@@ -57,13 +57,15 @@ export async function run(options: ServeOptions): Promise<void> {
 
 /** SIGTERM and Ctrl-C end in order; a second one ends at once. */
 function obeySignals(supervisor: Supervisor, lifecycle: Lifecycle, config: Config, logger: Logger): void {
-  let ending = false;
+  let since: number | undefined;
   const end = async (signal: string) => {
-    if (ending) {
+    // `npm start` passes on what the terminal has sent to all: that is one signal, not two.
+    if (since !== undefined && Date.now() - since < 500) return;
+    if (since !== undefined) {
       supervisor.kill();
       process.exit(1);
     }
-    ending = true;
+    since = Date.now();
     supervisor.retire();
     logger.info({}, `${signal}: finishing what is in flight; once more ends at once`);
     const late = setTimeout(() => {

@@ -106,7 +106,7 @@ describe('the roles', function () {
     const children = await server.children();
     const begun = Date.now();
     server.signal('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 600));
     server.signal('SIGTERM');
     expect(await server.exited()).to.equal(1);
     expect(Date.now() - begun).to.be.below(2000);
@@ -115,6 +115,15 @@ describe('the roles', function () {
       async () => children.every(({ pid }) => !isAlive(pid)) || undefined,
     );
     socket.destroy();
+  });
+
+  it('end in order when one signal comes twice, from the terminal and from npm', async () => {
+    await server.start();
+    server.signal('SIGTERM');
+    server.signal('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    server.signal('SIGTERM');
+    expect(await server.exited()).to.equal(0);
   });
 
   it('end when their supervisor is killed: nobody would start them again', async () => {
