@@ -60,6 +60,15 @@ export function adminApp({ config, supervisor, spool, logger }: AdminParts): Exp
     const rows = await load.ask('rows', { destination, table: pipeline.table, limit });
     response.json(rows.map(toChartRow));
   });
+  app.post('/api/check', express.json({ limit: '1mb' }), async (request, response) => {
+    const { destination, tables } = (request.body ?? {}) as Record<string, unknown>;
+    if (typeof destination !== 'string' || !Array.isArray(tables)) {
+      throw new BadRequest('expected a JSON object with "destination" and "tables"');
+    }
+    const load = await supervisor.load();
+    await load.ask('check', { destination, tables: tables.map(String) });
+    response.json({ ok: true });
+  });
   app.post('/api/query', express.json({ limit: '1mb' }), async (request, response) => {
     const { destination, sql, limit } = (request.body ?? {}) as Record<string, unknown>;
     if (typeof sql !== 'string' || typeof destination !== 'string') {

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { instructionOf, messageOf } from '../../core/errors.js';
+import { AdminClient } from '../cli/admin-client.js';
 import { exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { paint, print, printJson } from '../cli/output.js';
 import { Session } from '../cli/session.js';
+import { checkTables } from '../roles/load.js';
 
 interface Finding {
   readonly what: string;
@@ -43,13 +45,22 @@ async function examine(session: Session): Promise<Finding[]> {
       .map(({ table }) => table);
     findings.push(
       await find(`destination ${name}`, async () => {
-        const outlet = session.outlet(name);
-        await outlet.open(signal);
-        await outlet.destination.check([...new Set(tables)], signal);
+        await checkDestination(session, name, [...new Set(tables)]);
       }),
     );
   }
   return findings;
+}
+
+/** A file that the running server holds cannot be opened beside it: then the server is asked. */
+async function checkDestination(session: Session, name: string, tables: readonly string[]): Promise<void> {
+  try {
+    await checkTables(session.outlet(name), tables);
+  } catch (error) {
+    const admin = instructionOf(error) === 'retry' ? await AdminClient.find(session.config) : undefined;
+    if (admin === undefined) throw error;
+    await admin.post('/api/check', { destination: name, tables });
+  }
 }
 
 async function find(what: string, look: () => Promise<void>): Promise<Finding> {

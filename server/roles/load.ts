@@ -37,6 +37,7 @@ export async function startLoad(
       },
       lanes: () => engine.reports(),
       rows: ({ destination, table, limit }) => newestRows(outletNamed(outlets, destination), table, limit),
+      check: ({ destination, tables }) => checkTables(outletNamed(outlets, destination), tables),
       query: ({ destination, sql, limit }) => query(outletNamed(outlets, destination), sql, limit),
     },
     stop: async (grace) => {
@@ -55,6 +56,13 @@ export async function newestRows(outlet: Outlet, table: string, limit: number) {
   const signal = AbortSignal.timeout(askTimeout);
   await outlet.open(signal);
   return destination.latest(table, limit, signal);
+}
+
+/** Proves that rows could be written into these tables now. */
+export async function checkTables(outlet: Outlet, tables: readonly string[]) {
+  const signal = AbortSignal.timeout(askTimeout);
+  await outlet.open(signal);
+  await outlet.destination.check(tables, signal);
 }
 
 /** One read-only statement. */

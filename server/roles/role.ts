@@ -39,6 +39,7 @@ export interface LoadAnswers extends RoleAnswers {
   readonly lanes: (argument: undefined) => LaneReport[];
   readonly rows: (argument: RowsQuestion) => Promise<Row[]>;
   readonly query: (argument: QueryQuestion) => Promise<QueryResult>;
+  readonly check: (argument: CheckQuestion) => Promise<void>;
 }
 
 export interface RowsQuestion {
@@ -51,6 +52,11 @@ export interface QueryQuestion {
   readonly destination: string;
   readonly sql: string;
   readonly limit: number;
+}
+
+export interface CheckQuestion {
+  readonly destination: string;
+  readonly tables: readonly string[];
 }
 
 /** A role that runs. */

@@ -217,6 +217,15 @@ pipelines:
     });
   }
 
+  it('check works while the server holds the file of a DuckDB destination', async () => {
+    await server.configure(configuration.replace('releaseAfter: 200ms', 'releaseAfter: 60s'));
+    await server.start();
+    await server.cliWith('1', 'send', '1');
+    await server.cli('drain');
+    const { code, stdout } = await server.cli('check');
+    expect([code, stdout.includes('FAIL')], stdout).to.deep.equal([0, false]);
+  });
+
   it('drain says that nothing lands while no server runs', async () => {
     const { code, stderr } = await server.cli('drain');
     expect([code, stderr.includes('no server runs')]).to.deep.equal([1, true]);
