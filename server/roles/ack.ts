@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.js';
 import { Ingest } from '../../core/ingest.js';
 import { keys, parts } from '../../core/keys.js';
 import { Lifecycle } from '../../core/lifecycle.js';
-import { WebhookListener } from '../webhook.js';
+import { WebhookListener } from '../webhooks/listener.js';
 import type { AckAnswers, Role } from './role.js';
 
 /** Answers senders and appends to the spool; knows no warehouse and no token store. */

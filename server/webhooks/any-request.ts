@@ -1,68 +1,27 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Ingest } from '../core/ingest.js';
-import { type Reply, refused, replies } from '../core/reply.js';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Ingest } from '../../core/ingest.js';
+import { type Reply, refused, replies } from '../../core/reply.js';
 import { decode, isSupported } from './encoding.js';
 
-export interface WebhookOptions {
-  readonly host: string;
-  readonly port: number;
-  /** Bytes, after decoding. */
-  readonly maxBody: number;
-  /** Milliseconds in which a request's header, and in which the whole request, must be here. */
-  readonly headerTimeout: number;
-  readonly bodyTimeout: number;
-  /** Milliseconds that an idle connection is kept. */
-  readonly keepAlive: number;
-}
-
-/**
- * What senders talk to. Plain `node:http`: a no-op POST through express 5 costs three times as much.
- * Source: `protocol.md`.
- */
-export class WebhookListener {
+/** Answers every request that `node:http` can read. A no-op POST through express 5 costs three times as much. */
+export class AnyRequest {
   readonly #ingest: Ingest;
-  readonly #options: WebhookOptions;
-  readonly #server: Server;
-  #closing = false;
+  readonly #maxBody: number;
+  /** From here on every request is refused with 503. */
+  closing = false;
 
-  constructor(ingest: Ingest, options: WebhookOptions) {
+  /** @param maxBody bytes, after decoding */
+  constructor(ingest: Ingest, maxBody: number) {
     this.#ingest = ingest;
-    this.#options = options;
-    this.#server = createServer({
-      headersTimeout: options.headerTimeout,
-      requestTimeout: options.headerTimeout + options.bodyTimeout,
-      keepAliveTimeout: options.keepAlive,
-      connectionsCheckingInterval: 1000,
-      noDelay: true,
-    });
-    this.#server.on('request', (request, response) => this.#receive(request, response));
-    this.#server.on('checkContinue', (request, response) => {
+    this.#maxBody = maxBody;
+  }
+
+  serve(server: Server): void {
+    server.on('request', (request, response) => this.#receive(request, response));
+    server.on('checkContinue', (request, response) => {
       if (this.#refusal(request) === undefined) response.writeContinue();
       this.#receive(request, response);
     });
-  }
-
-  /** Resolves to the port once connections are accepted. */
-  listen(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(this.#options.port, this.#options.host, () => {
-        this.#server.off('error', reject);
-        resolve((this.#server.address() as AddressInfo).port);
-      });
-    });
-  }
-
-  /**
-   * Accepts no further connection, answers what is in flight, and refuses with 503 what still comes on
-   * open connections; after `grace` milliseconds it cuts what is left.
-   */
-  async close(grace: number): Promise<void> {
-    this.#closing = true;
-    const cut = setTimeout(() => this.#server.closeAllConnections(), grace);
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    clearTimeout(cut);
   }
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
@@ -75,7 +34,7 @@ export class WebhookListener {
     let length = 0;
     const take = (chunk: Buffer) => {
       length += chunk.length;
-      if (length <= this.#options.maxBody) {
+      if (length <= this.#maxBody) {
         chunks.push(chunk);
         return;
       }
@@ -91,11 +50,11 @@ export class WebhookListener {
 
   /** What can be told before the body comes. */
   #refusal(request: IncomingMessage): Reply | undefined {
-    if (this.#closing) return replies.overloaded;
+    if (this.closing) return replies.overloaded;
     if (request.method !== 'POST') return replies.methodNotAllowed;
     const { headers } = request;
     if (!isSupported(headers['content-encoding'])) return replies.unsupportedEncoding;
-    if (Number(headers['content-length'] ?? 0) > this.#options.maxBody) return replies.bodyTooLarge;
+    if (Number(headers['content-length'] ?? 0) > this.#maxBody) return replies.bodyTooLarge;
     return undefined;
   }
 
@@ -107,13 +66,13 @@ export class WebhookListener {
   }
 
   async #unpack(posted: Buffer, encoding: string): Promise<Buffer | Reply> {
-    const body = await decode(posted, encoding, this.#options.maxBody);
+    const body = await decode(posted, encoding, this.#maxBody);
     if (body === 'too large') return replies.bodyTooLarge;
     return body === 'broken' ? refused('INVALID_PARAMETER: body') : body;
   }
 
   #answer(response: ServerResponse, reply: Reply): void {
-    if (this.#closing) response.shouldKeepAlive = false;
+    if (this.closing) response.shouldKeepAlive = false;
     response.writeHead(reply.status, {
       'Content-Type': 'application/json',
       'Content-Length': reply.body.length,
