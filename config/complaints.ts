@@ -1,7 +1,9 @@
 import type { z } from 'zod';
+import { blank } from '../core/mask.js';
+import { leaves } from './secrets.js';
 import { keysOf, type Shape, shapeAt } from './shape.js';
 import type { Path, Source } from './source.js';
-import { type Entry, follow, pointOf, type ScalarNode, scalars } from './tree.js';
+import { type Entry, follow, pointOf, type ScalarNode, scalars, type Tree } from './tree.js';
 import { actual, didYouMean, expectation, known, refusal, remedy } from './wording.js';
 
 /** Stands for "the schema has no message of its own": then `wording.ts` finds one. */
@@ -19,16 +21,9 @@ export interface Place {
 export function redact(text: string, { entry }: Place, hides: (scalar: ScalarNode) => boolean): string {
   let clean = text;
   for (const scalar of scalars(entry.node)) {
-    const value = String(scalar.value ?? '');
-    if (value === '' || !clean.includes(value) || !hides(scalar)) continue;
-    if (value.length > 3) clean = clean.replaceAll(value, '***');
-    else clean = clean.replaceAll(new RegExp(`(?<!\\w)${escaped(value)}(?!\\w)`, 'g'), '***');
+    if (hides(scalar)) clean = blank(clean, String(scalar.value ?? ''), 4);
   }
   return clean;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }
 
 /** Turns a schema's issues into problems at the keys and values that they are about. */
@@ -83,7 +78,7 @@ export class Complaints {
     }
     if (found.node.kind === 'scalar' && found.node.broken) return;
     if (issue.message === unworded) {
-      const hidden = this.#hides(found, shape);
+      const hidden = this.#hides(found.node, shape);
       const what = refusal(issue, shape, found.node, hidden);
       source.report(pointOf(found), [...path, ...at], what, remedy(issue, shape, found.node, hidden));
     } else {
@@ -97,7 +92,7 @@ export class Complaints {
     const clean = redact(message, this.#place, (scalar) => secrets.has(scalar));
     const { node } = found;
     if (!/^expected /.test(clean) || / got /.test(clean)) return clean;
-    return `${clean}, got ${actual(node, this.#hides(found, shape))}`;
+    return `${clean}, got ${actual(node, this.#hides(node, shape))}`;
   }
 
   #wish(issue: z.core.$ZodIssue, shape: Shape): string {
@@ -106,27 +101,17 @@ export class Complaints {
     return words === undefined ? '' : `, expected ${words}`;
   }
 
-  #hides(found: Entry, shape: Shape): boolean {
+  #hides(node: Tree, shape: Shape): boolean {
     if (shape.secret || shape.alternatives.length === 0) return true;
-    return found.node.kind === 'scalar' && found.node.references.length > 0;
+    return node.kind === 'scalar' && node.references.length > 0;
   }
 
   /** The scalars whose text is never shown. */
   #secrets(): ReadonlySet<ScalarNode> {
     const found = new Set<ScalarNode>();
-    const walk = (entry: Entry, path: Path): void => {
-      const { node } = entry;
-      if (node.kind === 'scalar') {
-        if (this.#hides(entry, shapeAt(this.#schema, path))) found.add(node);
-      } else if (node.kind === 'list') {
-        node.entries.forEach((item, index) => {
-          walk(item, [...path, index]);
-        });
-      } else {
-        for (const [key, value] of node.entries) walk(value, [...path, key]);
-      }
-    };
-    walk(this.#place.entry, []);
+    for (const { node, path } of leaves(this.#place.entry)) {
+      if (this.#hides(node, shapeAt(this.#schema, path))) found.add(node);
+    }
     return found;
   }
 }

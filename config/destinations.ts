@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { messageOf } from '../core/errors.js';
 import { bytes, duration } from '../core/options.js';
 import type { DestinationPolicy } from '../core/pipeline.js';
-import type { DestinationDefaults } from '../core/plugin.js';
+import type { DestinationDefaults, Plugin } from '../core/plugin.js';
 import { readInstance, type Workshop } from './instance.js';
 import type { DestinationInstance } from './schema.js';
 import { policyKeys, policySchema } from './sections.js';
@@ -78,6 +78,11 @@ async function readDestination(
     );
     return undefined;
   }
+}
+
+/** The policy of a plugin's destinations unless their YAML says otherwise. */
+export function policyOf({ defaults }: Plugin): DestinationPolicy {
+  return mergePolicy({}, defaults);
 }
 
 /** The YAML over the plugin's defaults over the engine's own. */

@@ -16,7 +16,8 @@ export interface Workshop {
   readonly complete: boolean;
 }
 
-const words: Readonly<Record<PluginKind, string>> = {
+/** Each kind as people say it. */
+export const words: Readonly<Record<PluginKind, string>> = {
   destination: 'destination',
   'token-store': 'token store',
   spool: 'spool',
@@ -48,6 +49,7 @@ export async function readInstance<K extends PluginKind>(
   }
   const plugin = await findPlugin({ source, registry, complete }, kind, type, [...path, 'type']);
   if (plugin === undefined) return undefined;
+  for (const word of [name, plugin.name]) source.secrets.say(word);
   const engine = kind === 'destination' ? ['type', ...policyKeys] : ['type'];
   const own = new Map([...node.entries].filter(([key]) => !engine.includes(key)));
   const options = validate(strict(plugin), {
@@ -60,7 +62,7 @@ export async function readInstance<K extends PluginKind>(
 }
 
 /** Unknown options are reported, unless the plugin wants them. */
-function strict({ config }: Plugin): Plugin['config'] {
+export function strict({ config }: Plugin): Plugin['config'] {
   return config.def.catchall === undefined ? config.strict() : config;
 }
 

@@ -10,7 +10,7 @@ import { whyUnreadable } from './interpolate.js';
 import { readPipelines } from './pipelines.js';
 import { loadPlugins } from './plugins.js';
 import type { Config, PluginInstance } from './schema.js';
-import { fileSchema } from './sections.js';
+import { fileSchema, storeDefaults } from './sections.js';
 import { readServer } from './server.js';
 import { Source } from './source.js';
 import { type Entry, isNothing, type MappingNode, type ScalarNode, type Tree } from './tree.js';
@@ -34,14 +34,7 @@ export async function loadConfig(
   registry: Registry,
   options: LoadOptions = {},
 ): Promise<Config> {
-  const absolute = resolve(file);
-  const folder = dirname(absolute);
-  const text = options.text ?? (await readText(file, folder));
-  const source = new Source(file, folder, text.replace(/^\uFEFF/, ''));
-  const tree = readDocument(source, options.env ?? process.env);
-  const sections = tree && readSections(source, tree);
-  if (sections === undefined) throw source.problems();
-
+  const { text, source, sections } = await readFileSections(file, options);
   const complete = await loadPlugins(source, sections.get('plugins'), registry);
   const workshop: Workshop = { source, registry, complete };
   const server = readServer(source, sections.get('server'));
@@ -49,11 +42,39 @@ export async function loadConfig(
   const tokens = await readStore(workshop, 'token-store', 'tokens', sections.get('tokens'));
   const destinations = await readDestinations(workshop, sections.get('destinations'));
   const pipelines = readPipelines(source, sections.get('pipelines'), destinations);
+  source.secrets.hide();
   source.assertSound();
   if (server === undefined || spool === undefined || tokens === undefined) {
     throw new Error(`${file}: not loaded, and no problem was found; this is a bug of Hookline`);
   }
-  return { file: absolute, text, server, spool, tokens, destinations: destinations.sound, pipelines };
+  return { file: resolve(file), text, server, spool, tokens, destinations: destinations.sound, pipelines };
+}
+
+/**
+ * Makes the plugins that a file lists known, whatever else is wrong with it: an editor wants its schema
+ * before the file is right, and where its environment is not set.
+ * @throws ConfigProblems when the file is no YAML, or a plugin cannot be loaded
+ */
+export async function loadPluginsOf(
+  file: string,
+  registry: Registry,
+  options: LoadOptions = {},
+): Promise<void> {
+  const { source, sections } = await readFileSections(file, options);
+  const plugins = new Source(source.file, source.folder, source.text);
+  const complete = await loadPlugins(plugins, sections.get('plugins'), registry);
+  plugins.assertSound();
+  if (!complete) throw source.problems();
+}
+
+async function readFileSections(file: string, options: LoadOptions) {
+  const folder = dirname(resolve(file));
+  const text = options.text ?? (await readText(file, folder));
+  const source = new Source(file, folder, text.replace(/^\uFEFF/, ''));
+  const tree = readDocument(source, options.env ?? process.env);
+  const sections = tree && readSections(source, tree);
+  if (sections === undefined) throw source.problems();
+  return { text, source, sections };
 }
 
 /** The file's sections; undefined when its top level is no mapping. */
@@ -94,21 +115,18 @@ async function readStore<K extends PluginKind>(
 ): Promise<PluginInstance<K> | undefined> {
   const entry =
     section === undefined || isNothing(section.node)
-      ? embedded(`./data/${name}`, section?.keyAt ?? 0)
+      ? embedded(storeDefaults[name], section?.keyAt ?? 0)
       : section;
   return await readInstance(workshop, kind, name, entry, [name]);
 }
 
-/** What stands for a section that is left out: `{ type: lmdb, path: ./data/spool }`. */
-function embedded(path: string, at: number): Entry {
+/** What stands for a section that is left out. */
+function embedded(options: Readonly<Record<string, string>>, at: number): Entry {
   const text = (value: string): Entry => ({
     keyAt: at,
     node: { kind: 'scalar', at, value, empty: false, references: [], broken: false },
   });
-  const entries = new Map([
-    ['type', text('lmdb')],
-    ['path', text(path)],
-  ]);
+  const entries = new Map(Object.entries(options).map(([key, value]) => [key, text(value)]));
   return { keyAt: at, node: { kind: 'mapping', at, entries } };
 }
 

@@ -1,5 +1,5 @@
 import { messageOf } from '../core/errors.js';
-import type { Plugin } from '../core/plugin.js';
+import { type Plugin, pluginKinds } from '../core/plugin.js';
 import type { Registry } from '../core/registry.js';
 import { pluginsSchema } from './sections.js';
 import type { Source } from './source.js';
@@ -30,7 +30,7 @@ export async function loadPlugins(
     const shown = item.node.kind === 'scalar' ? (item.node.references[0] ?? specifier) : specifier;
     try {
       const exported: unknown = await import(resolveSpecifier(specifier, source.folder));
-      for (const plugin of pluginsOf(exported)) add(plugin, registry);
+      for (const plugin of pluginsOf(exported)) add(plugin, registry, shown);
     } catch (error) {
       const cause = shown === specifier ? messageOf(error) : messageOf(error).replaceAll(specifier, shown);
       source.report(pointOf(item), [...path, index], `cannot load the plugin ${shown}: ${cause}`);
@@ -40,10 +40,10 @@ export async function loadPlugins(
   return complete;
 }
 
-function add(plugin: Plugin, registry: Registry): void {
+function add(plugin: Plugin, registry: Registry, origin: string): void {
   const known = given.get(registry) ?? new Set();
   if (known.has(plugin)) return;
-  registry.add(plugin);
+  registry.add(plugin, origin);
   given.set(registry, known.add(plugin));
 }
 
@@ -54,11 +54,14 @@ function pluginsOf(module: unknown): readonly Plugin[] {
   throw new Error('its default export is no plugin; write `export default definePlugin({ ... })`');
 }
 
-const kinds: readonly unknown[] = ['destination', 'token-store', 'spool'];
-
 function isPlugin(value: unknown): value is Plugin {
   if (typeof value !== 'object' || value === null) return false;
   const { kind, name, config, create } = value as Partial<Record<keyof Plugin, unknown>>;
-  if (!kinds.includes(kind) || typeof name !== 'string' || typeof create !== 'function') return false;
-  return typeof (config as { readonly safeParse?: unknown } | undefined)?.safeParse === 'function';
+  if (
+    !pluginKinds.some((known) => known === kind) ||
+    typeof name !== 'string' ||
+    typeof create !== 'function'
+  )
+    return false;
+  return typeof config === 'object' && config !== null && '_zod' in config;
 }

@@ -38,30 +38,45 @@ const publicUrl = z
   })
   .transform((value) => value.replace(/\/+$/, ''));
 
-export const webhooksSchema = z.strictObject({
-  host: host.default('127.0.0.1'),
-  /** 0 takes any free one. */
-  port: port.default(8080),
-  workers: z.int().min(1).max(64).default(1),
-  maxBody: sizeFrom(1024, '1KiB').prefault('10MiB'),
-  headerTimeout: durationFrom(1).prefault('10s'),
-  bodyTimeout: durationFrom(1).prefault('30s'),
-  keepAlive: durationFrom(1).prefault('65s'),
-  publicUrl: publicUrl.optional(),
-});
+export const webhooksSchema = z
+  .strictObject({
+    host: host.default('127.0.0.1').describe('0.0.0.0 to be reached from other machines; put TLS in front'),
+    port: port.default(8080).describe('0 takes any free one'),
+    workers: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(1)
+      .describe('Processes that answer senders; up to one for each core'),
+    maxBody: sizeFrom(1024, '1KiB').prefault('10MiB').describe('Larger bodies are refused with 413'),
+    headerTimeout: durationFrom(1).prefault('10s').describe('How long a sender may take for its headers'),
+    bodyTimeout: durationFrom(1).prefault('30s').describe('How long a sender may take for its body'),
+    keepAlive: durationFrom(1)
+      .prefault('65s')
+      .describe("How long an idle connection is kept; more than your proxy's"),
+    publicUrl: publicUrl.optional().describe('What senders call, where a proxy is in front'),
+  })
+  .describe('The port for senders');
 
-export const adminSchema = z.strictObject({
-  host: host.default('127.0.0.1'),
-  port: port.default(8081),
-  token: secret().optional(),
-});
+export const adminSchema = z
+  .strictObject({
+    host: host.default('127.0.0.1').describe('Anything but this machine alone requires a token'),
+    port: port.default(8081).describe('0 takes any free one'),
+    token: secret().optional().describe('Required where the host is not this machine alone'),
+  })
+  .describe('The port for you: API, metrics and probes');
 
 /** `webhooks` and `admin` are validated by themselves, so that a fault in one hides none in the other. */
 export const serverSchema = z.strictObject({
   webhooks: z.unknown().optional(),
   admin: z.unknown().optional(),
-  grace: durationFrom(0).prefault('30s'),
+  grace: durationFrom(0).prefault('30s').describe('How long a shutdown may take to finish what is under way'),
 });
+
+/** The whole section, for editors and the reference. */
+export const wholeServerSchema = z
+  .strictObject({ ...serverSchema.shape, webhooks: webhooksSchema.optional(), admin: adminSchema.optional() })
+  .describe('Two ports: `webhooks` is for senders, `admin` for you');
 
 /** Likewise: each section has its own schema. */
 export const fileSchema = z.strictObject({
@@ -73,31 +88,44 @@ export const fileSchema = z.strictObject({
   pipelines: z.unknown().optional(),
 });
 
-export const pluginsSchema = z.array(z.string().min(1));
+/** What stands for one of these sections when it is left out. */
+export const storeDefaults = {
+  spool: { type: 'lmdb', path: './data/spool' },
+  tokens: { type: 'lmdb', path: './data/tokens' },
+} as const;
+
+export const pluginsSchema = z
+  .array(z.string().min(1))
+  .describe('Connectors that are not built in: npm packages, or files such as ./my-warehouse.js');
 
 /** What a destination's YAML may say to the engine, beside its plugin's own options. */
 export const policySchema = z.strictObject({
   flush: z
     .strictObject({
-      rows: z.int().min(1).max(1_000_000),
-      bytes: sizeFrom(1, '1B'),
-      every: durationFrom(0),
+      rows: z.int().min(1).max(1_000_000).describe('A batch is written when it has so many rows'),
+      bytes: sizeFrom(1, '1B').describe('A batch is written when it has so many bytes'),
+      every: durationFrom(0).describe('A batch is written when its oldest row has waited so long'),
     })
     .partial()
-    .optional(),
-  concurrency: z.int().min(1).max(256).optional(),
-  timeout: durationFrom(1).optional(),
+    .optional()
+    .describe('When a batch is written: whatever comes first'),
+  concurrency: z.int().min(1).max(256).optional().describe('Batches written at once'),
+  timeout: durationFrom(1).optional().describe('How long one write may take before it is tried again'),
 });
 
 export const policyKeys = Object.keys(policySchema.shape);
 
 export const pipelineSchema = z.strictObject({
-  /** The table's name, unless it is given. */
-  name: z.string().min(1).optional(),
-  destination: z.union([
-    z.string().min(1),
-    z.array(z.string().min(1)).min(1, { error: 'name at least one destination' }),
-  ]),
-  table: z.string().regex(/\S/, { error: 'must not be empty, expected the name of a table' }),
-  paused: z.boolean().default(false),
+  name: z.string().min(1).optional().describe("How people call it; the table's name unless set"),
+  destination: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1, { error: 'name at least one destination' })])
+    .describe('Where its rows go: a name under destinations, or a list of names; each gets every row'),
+  table: z
+    .string()
+    .regex(/\S/, { error: 'must not be empty, expected the name of a table' })
+    .describe('The table that its rows land in'),
+  paused: z
+    .boolean()
+    .default(false)
+    .describe('Senders are answered and nothing is lost, but nothing is loaded'),
 });

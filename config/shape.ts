@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Form } from '../core/options.js';
 import type { Path } from './source.js';
 
 type Schema = z.core.$ZodType;
@@ -9,6 +10,8 @@ export interface Shape {
   readonly alternatives: readonly Types[];
   /** Some schema on the way bears `.meta({ secret: true })`. */
   readonly secret: boolean;
+  /** What a text or a number stands for there: `size`, `duration` or `path`. */
+  readonly form?: Form;
 }
 
 /** What the schema wants at the end of a path; no alternatives where that cannot be told. */
@@ -30,17 +33,20 @@ export function keysOf({ alternatives }: Shape): string[] {
 function unwrap(schemas: readonly Schema[]): Shape {
   const alternatives: Types[] = [];
   let secret = false;
+  let form: Form | undefined;
   const seen = new Set<Schema>();
   const pending = [...schemas];
   for (let schema = pending.shift(); schema !== undefined; schema = pending.shift()) {
     if (seen.has(schema)) continue;
     seen.add(schema);
-    secret ||= isSecret(schema);
+    const meta = metaOf(schema);
+    secret ||= meta['secret'] === true;
+    form ??= meta['form'] as Form | undefined;
     const inner = inside((schema as Types)._zod.def);
     if (inner === undefined) alternatives.push(schema as Types);
     else pending.unshift(...inner);
   }
-  return { alternatives, secret };
+  return { alternatives, secret, ...(form !== undefined && { form }) };
 }
 
 /** The schemas that a wrapper stands for; undefined for one that wraps nothing. */
@@ -89,9 +95,8 @@ function descend({ _zod: { def } }: Types, step: string | number): readonly Sche
   }
 }
 
-/** By the schema's own method where it has one: a plugin may bring its own copy of zod. */
-function isSecret(schema: Schema): boolean {
+/** What `.meta()` and `.describe()` said; by the schema's own method, as a plugin may bring its own copy of zod. */
+export function metaOf(schema: Schema): Readonly<Record<string, unknown>> {
   const { meta } = schema as { readonly meta?: () => Readonly<Record<string, unknown>> | undefined };
-  const found = typeof meta === 'function' ? meta.call(schema) : z.globalRegistry.get(schema);
-  return found?.['secret'] === true;
+  return (typeof meta === 'function' ? meta.call(schema) : z.globalRegistry.get(schema)) ?? {};
 }

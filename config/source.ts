@@ -1,4 +1,5 @@
 import { ConfigProblems, type Problem } from './problem.js';
+import { Secrets } from './secrets.js';
 
 /** Keys and list positions that lead to an option. */
 export type Path = readonly (string | number)[];
@@ -20,6 +21,7 @@ export class Source {
   readonly text: string;
   /** Relative paths are relative to it. */
   readonly folder: string;
+  readonly secrets = new Secrets();
   readonly #lineStarts: readonly number[];
   readonly #found: { readonly at: number; readonly problem: Problem }[] = [];
 

@@ -1,8 +1,10 @@
 /** What `hookline init` writes: runs as it is, and explains every option with its default. */
-export const starter = `# Hookline: webhooks in, warehouse rows out; nothing lost, nothing doubled.
+export const starter = `# yaml-language-server: $schema=./hookline.schema.json
+# Hookline: webhooks in, warehouse rows out; nothing lost, nothing doubled.
 #
 #   hookline check      says everything that is wrong with this file, with line and column
 #   hookline serve      runs it
+#   hookline plugins    lists what a type may be; hookline plugins duckdb, all of its options
 #
 # Lines that begin with "# " and an option show its default: uncomment one to change it.
 # Sizes are written 512KiB, 16MiB, 50GiB; durations 250ms, 1s, 5m, 1h, 7d.
@@ -66,6 +68,7 @@ pipelines:
 # tokens: { type: lmdb, path: ./data/tokens }
 
 # -- Further connectors ------------------------------------------------------------------------------
-# npm packages, or files such as ./my-warehouse.js; then use their types above.
+# npm packages, or files such as ./my-warehouse.js; then use their types above. That your editor knows
+# them too: hookline schema > hookline.schema.json
 # plugins: []
 `;

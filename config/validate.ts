@@ -15,6 +15,7 @@ export function validate<S extends z.ZodType>(
   place: Place,
 ): { readonly value: z.output<S> } | undefined {
   const { source, entry, path } = place;
+  source.secrets.note(schema, entry);
   const converted = new Map<ScalarNode, unknown>();
   const sound = [...scalars(entry.node)].every((scalar) => !scalar.broken);
   for (;;) {

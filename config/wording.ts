@@ -6,7 +6,8 @@ import type { Tree } from './tree.js';
 type Type = Shape['alternatives'][number];
 
 /** `a whole number from 0 to 65535`; undefined where a schema does not say. */
-export function expectation({ alternatives }: Shape): string | undefined {
+export function expectation({ alternatives, form }: Shape): string | undefined {
+  if (form !== undefined) return `a ${form}`;
   const words = alternatives.map(wordType);
   const known = words.filter((word) => word !== undefined);
   return known.length === 0 ? undefined : [...new Set(known)].join(' or ');

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { isJson } from './json.js';
 import type { RefusalCode } from './request.js';
 
 /**
@@ -17,17 +18,4 @@ function isBlank(body: Buffer): boolean {
     if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return false;
   }
   return true;
-}
-
-/**
- * Bytes past ASCII can stand only inside strings, where JSON takes any; so once UTF-8 is proven, the text
- * may as well be read as latin1, which V8 parses faster: 0.7 of the time for a 0.5 KB body.
- */
-function isJson(body: Buffer): boolean {
-  try {
-    JSON.parse(body.toString('latin1'));
-    return true;
-  } catch {
-    return false;
-  }
 }

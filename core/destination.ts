@@ -33,7 +33,7 @@ export interface QueryResult {
 export interface Destination {
   /**
    * Get ready to be used: pools, clients. The engine repeats it after a failure, with backoff, while
-   * senders go on being answered. A wrong password, a missing database, a missing grant: `ConfigError`.
+   * senders go on being answered; on an instance that is open it changes nothing. A wrong password, a missing database, a missing grant: `ConfigError`.
    */
   open(signal: AbortSignal): Promise<void>;
 
@@ -52,7 +52,8 @@ export interface Destination {
 
   /**
    * Store every row, in order, or none. The same `batch.id` again is a success that adds nothing, also
-   * when the first try was killed at any instruction, or when its answer was lost.
+   * when the first try was killed at any instruction, or when its answer was lost. Once the signal has
+   * fired it rejects, unless the batch has landed: to resolve means that it has.
    */
   write(batch: Batch, signal: AbortSignal): Promise<void>;
 
@@ -65,6 +66,9 @@ export interface Destination {
   /** Optional: one read-only statement, for `hookline query`. Whatever would write is refused. */
   query?(sql: string, limit: number, signal: AbortSignal): Promise<QueryResult>;
 
-  /** Release everything: afterwards nothing keeps the process alive. Also called after a failed `open`. */
+  /**
+   * Release everything: afterwards nothing keeps the process alive. Waits for what was given up and is not
+   * over. Also called after a failed `open`, and harmless a second time.
+   */
   close(): Promise<void>;
 }

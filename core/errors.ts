@@ -1,3 +1,5 @@
+import { mask } from './mask.js';
+
 /**
  * Errors are instructions to the engine. A connector throws the one that says what shall happen to the
  * batch; anything else counts as a bug: retried like a `RetryableError`, and logged with its stack.
@@ -68,8 +70,8 @@ export function instructionOf(error: unknown): Instruction | undefined {
   return (error as { readonly [brand]?: Instruction })[brand];
 }
 
-/** The message of whatever was thrown, on one line. */
+/** The message of whatever was thrown, on one line, without the configuration's secrets. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
-  return text.replaceAll(/\s*\n\s*/g, ' ');
+  return mask(text).replaceAll(/\s*\n\s*/g, ' ');
 }

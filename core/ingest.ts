@@ -52,33 +52,29 @@ export class Ingest {
    */
   async accept(query: string, authorization: string | undefined, posted: Posted): Promise<Reply> {
     try {
-      return await this.#take(query, authorization, posted);
+      const credentials = readCredentials(query, authorization);
+      if (typeof credentials === 'string') return this.#refuse(credentials);
+      const { pipeline, key, tokenDigest } = credentials;
+      const lanes = this.#routes.get(pipeline);
+      if (lanes === undefined) return this.#refuse('INVALID_PARAMETER: pipeline_id');
+      const unpacked = typeof posted === 'function' ? await posted() : posted;
+      if (!Buffer.isBuffer(unpacked)) {
+        this.refused(unpacked);
+        return unpacked;
+      }
+      const body = readBody(unpacked);
+      if (typeof body === 'string') return this.#refuse(body);
+
+      const requestId = newRequestId();
+      const timestamp = unixTimestamp();
+      await this.#spool.append(lanes, { requestId, timestamp, key, tokenDigest, body });
+      this.#tally.accepted(pipeline, body.length);
+      return accepted(requestId, timestamp);
     } catch (error) {
       this.#complain(error);
       this.#tally.refused('OVERLOADED');
       return replies.overloaded;
     }
-  }
-
-  async #take(query: string, authorization: string | undefined, posted: Posted): Promise<Reply> {
-    const credentials = readCredentials(query, authorization);
-    if (typeof credentials === 'string') return this.#refuse(credentials);
-    const { pipeline, key, tokenDigest } = credentials;
-    const lanes = this.#routes.get(pipeline);
-    if (lanes === undefined) return this.#refuse('INVALID_PARAMETER: pipeline_id');
-    const unpacked = typeof posted === 'function' ? await posted() : posted;
-    if (!Buffer.isBuffer(unpacked)) {
-      this.refused(unpacked);
-      return unpacked;
-    }
-    const body = readBody(unpacked);
-    if (typeof body === 'string') return this.#refuse(body);
-
-    const requestId = newRequestId();
-    const timestamp = unixTimestamp();
-    await this.#spool.append(lanes, { requestId, timestamp, key, tokenDigest, body });
-    this.#tally.accepted(pipeline, body.length);
-    return accepted(requestId, timestamp);
   }
 
   /** Counts an answer that was given before there was a body to look at. */

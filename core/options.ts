@@ -19,13 +19,18 @@ const durations: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-function quantity(units: Readonly<Record<string, number>>, what: string, example: string, plain: string) {
-  const form = new RegExp(`^(\\d+(?:\\.\\d+)?)\\s*(${Object.keys(units).join('|')})$`);
+/** What an option's text stands for, in its schema's metadata: the reference names it, and writes defaults so. */
+export type Form = 'size' | 'duration' | 'path';
+
+function quantity(form: Form, units: Readonly<Record<string, number>>, example: string, plain: string) {
+  const unit = Object.keys(units).join('|');
+  const written = new RegExp(`^(\\d+(?:\\.\\d+)?)\\s*(${unit})$`);
+  const what = `a ${form}`;
   return z
     .union([z.number(), z.string()], { error: `expected ${what} such as ${example}` })
     .transform((value, context) => {
       const text = String(value).trim();
-      const match = form.exec(text);
+      const match = written.exec(text);
       const unit = match?.[2] === undefined ? undefined : units[match[2]];
       if (match !== null && unit !== undefined) return Math.round(Number(match[1]) * unit);
       if (/^\d+$/.test(text)) return Number(text);
@@ -35,17 +40,31 @@ function quantity(units: Readonly<Record<string, number>>, what: string, example
         input: value,
       });
       return z.NEVER;
+    })
+    .meta({
+      form,
+      // For editors: the text's pattern, and what holds for a number.
+      pattern: `^\\s*\\d+((\\.\\d+)?\\s*(${unit}))?\\s*$`,
+      minimum: 0,
+      multipleOf: 1,
     });
+}
+
+/** A parsed size or duration as one writes it: 1000 is `1s`. */
+export function writeQuantity(form: Form, value: number): string {
+  const units = Object.entries(form === 'size' ? sizes : durations).reverse();
+  const [unit, factor] = units.find(([, each]) => value > 0 && value % each === 0) ?? ['', 1];
+  return `${value / factor}${unit}`;
 }
 
 /** A size: `16MiB`, `50GiB`, or a number of bytes. Parsed to bytes. */
 export function bytes() {
-  return quantity(sizes, 'a size', '16MiB', 'bytes');
+  return quantity('size', sizes, '16MiB', 'bytes');
 }
 
 /** A duration: `250ms`, `1s`, `5m`, `1h`, `7d`, or a number of milliseconds. Parsed to milliseconds. */
 export function duration() {
-  return quantity(durations, 'a duration', '1s', 'milliseconds');
+  return quantity('duration', durations, '1s', 'milliseconds');
 }
 
 /** A text that is masked wherever configuration is shown. */
@@ -58,7 +77,8 @@ export function path() {
   return z
     .string()
     .min(1)
-    .transform((value) => resolve(baseFolder.current(), value));
+    .transform((value) => resolve(baseFolder.current(), value))
+    .meta({ form: 'path' satisfies Form });
 }
 
 const slot = Symbol.for('hookline.baseFolder');

@@ -15,6 +15,8 @@ interface Instances {
 
 export type PluginKind = keyof Instances;
 
+export const pluginKinds: readonly PluginKind[] = ['destination', 'token-store', 'spool'];
+
 /** Gets what the instance may use from its own container: `get(keys.logger)`. */
 export type Get = <T>(key: Key<T>) => T;
 
@@ -38,6 +40,8 @@ export interface PluginDefinition<K extends PluginKind, C extends z.ZodObject> {
   readonly kind: K;
   /** What the YAML's `type` says: lower case letters, digits and hyphens. */
   readonly name: string;
+  /** One line for `hookline plugins` and the reference. */
+  readonly description?: string;
   /** The options besides `type` and, for a destination, `flush`, `concurrency` and `timeout`. */
   readonly config: C;
   readonly defaults?: K extends 'destination' ? DestinationDefaults : never;
@@ -49,6 +53,7 @@ export interface Plugin<K extends PluginKind = PluginKind> {
   readonly contractVersion: number;
   readonly kind: K;
   readonly name: string;
+  readonly description?: string;
   readonly config: z.ZodObject;
   readonly defaults: DestinationDefaults;
   readonly create: (config: unknown, get: Get) => Instances[K];
@@ -61,15 +66,22 @@ export const engineOptions = ['type', 'flush', 'concurrency', 'timeout'] as cons
 export function definePlugin<K extends PluginKind, C extends z.ZodObject>(
   definition: PluginDefinition<K, C>,
 ): Plugin<K> {
+  if (!('_zod' in definition.config)) {
+    throw new Error(
+      `plugin ${definition.kind} ${definition.name}: its config must be a zod object, of zod 4`,
+    );
+  }
   const taken: readonly string[] = definition.kind === 'destination' ? engineOptions : ['type'];
   const clash = taken.find((option) => option in definition.config.shape);
   if (clash !== undefined) {
     throw new Error(`plugin ${definition.kind} ${definition.name}: the option ${clash} is the engine's own`);
   }
+  const { description } = definition;
   return {
     contractVersion,
     kind: definition.kind,
     name: definition.name,
+    ...(description !== undefined && { description }),
     config: definition.config,
     defaults: definition.defaults ?? {},
     create: (config, get) => definition.create(config as z.output<C>, get),

@@ -13,6 +13,7 @@ export type Catalogue = { readonly [K in PluginKind]: Readonly<Record<string, Pl
 /** The plugins that this process knows, by kind and name. */
 export class Registry {
   readonly #loaders: { readonly [K in PluginKind]: Map<string, PluginLoader> };
+  readonly #origins = new Map<PluginLoader, string>();
 
   constructor(catalogue: Catalogue) {
     this.#loaders = {
@@ -30,13 +31,21 @@ export class Registry {
     return this.#loaders[kind].has(name);
   }
 
+  /** Where a plugin is from: what `plugins:` says, or `undefined` for one of the catalogue. */
+  origin(kind: PluginKind, name: string): string | undefined {
+    const load = this.#loaders[kind].get(name);
+    return load && this.#origins.get(load);
+  }
+
   /** Makes a plugin known. Two of one kind and name are an error. */
-  add(plugin: Plugin): void {
+  add(plugin: Plugin, origin?: string): void {
     if (this.has(plugin.kind, plugin.name)) {
       throw new Error(`there are two plugins for ${plugin.kind} ${plugin.name}`);
     }
     assertContract(plugin);
-    this.#loaders[plugin.kind].set(plugin.name, async () => ({ default: plugin }));
+    const load: PluginLoader = async () => ({ default: plugin });
+    this.#loaders[plugin.kind].set(plugin.name, load);
+    if (origin !== undefined) this.#origins.set(load, origin);
   }
 
   /** @throws Error when no plugin has that name, or when its module cannot be loaded */

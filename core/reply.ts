@@ -1,3 +1,4 @@
+import { timestampText } from './clock.js';
 import type { RefusalCode } from './request.js';
 
 /** An answer of the protocol; always a JSON text. Source: `protocol.md`, "The answer to …". */
@@ -12,7 +13,7 @@ export interface Reply {
 export function accepted(requestId: string, timestamp: number): Reply {
   return {
     status: 200,
-    body: `{"success": true, "data": {"__kdd_request_id": "${requestId}", "__kdd_request_unix_timestamp": ${timestamp}}}`,
+    body: `{"success": true, "data": {"__kdd_request_id": "${requestId}", "__kdd_request_unix_timestamp": ${timestampText(timestamp)}}}`,
   };
 }
 

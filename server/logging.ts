@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { Logger } from '../core/logger.js';
+import { mask } from '../core/mask.js';
 
 /** Readable lines on a terminal, JSON lines when piped; `LOG_LEVEL` sets how much. */
 export async function createLogger(role: string): Promise<Logger> {
@@ -8,6 +9,8 @@ export async function createLogger(role: string): Promise<Logger> {
     base: { role },
     // The cause of an error is a part of the message; its other fields may hold a URL with a password.
     serializers: { err: (error: unknown) => (error instanceof Error ? { stack: error.stack } : error) },
+    // A plugin, or the error of a driver, may say anything.
+    hooks: { streamWrite: mask },
   };
   if (!process.stdout.isTTY) {
     const plain: Logger = pino(options, unfailing(pino.destination({ fd: 1, sync: true })));

@@ -2,15 +2,17 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { exitCodes, explain } from './cli/exit.js';
+import { endOnUncaught, exitCodes, explain } from './cli/exit.js';
 import { check } from './commands/check.js';
 import { dead } from './commands/dead.js';
 import { discards } from './commands/discards.js';
 import { drain } from './commands/drain.js';
 import { init } from './commands/init.js';
 import { pipelines } from './commands/pipelines.js';
+import { plugins } from './commands/plugins.js';
 import { query } from './commands/query.js';
 import { rows } from './commands/rows.js';
+import { schema } from './commands/schema.js';
 import { send } from './commands/send.js';
 import { serve } from './commands/serve.js';
 import { tokens } from './commands/tokens.js';
@@ -25,10 +27,25 @@ const program = new Command('hookline')
   .showHelpAfterError('(add --help for what is possible)')
   .configureHelp({ showGlobalOptions: false });
 
-for (const command of [serve, check, init, tokens, pipelines, send, rows, query, drain, dead, discards]) {
+for (const command of [
+  serve,
+  check,
+  init,
+  schema,
+  plugins,
+  tokens,
+  pipelines,
+  send,
+  rows,
+  query,
+  drain,
+  dead,
+  discards,
+]) {
   command(program);
 }
 for (const command of allOf(program)) command.exitOverride();
+endOnUncaught();
 
 try {
   await program.parseAsync();

@@ -31,6 +31,7 @@ export class Database {
   #spoiled = false;
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  readonly #uses = new Set<Promise<unknown>>();
   #generation = 0;
 
   private constructor(path: string, settings: DatabaseSettings) {
@@ -50,9 +51,13 @@ export class Database {
     return database;
   }
 
+  /** Resolves when the file is free, unless others use it: a write that was given up ends first. */
   async release(): Promise<void> {
     this.#users -= 1;
-    if (this.#users === 0) await this.#close();
+    if (this.#users > 0) return;
+    await this.#turn;
+    await Promise.allSettled(this.#uses);
+    await this.#close();
   }
 
   /** Grows each time that the file is opened: in between, other processes may have changed anything. */
@@ -62,6 +67,31 @@ export class Database {
 
   /** Runs `work` with a connection of its own; whatever it leaves uncommitted is rolled back. */
   async use<T>(
+    doing: string,
+    signal: AbortSignal,
+    work: (connection: DuckDBConnection) => Promise<T>,
+  ): Promise<T> {
+    const using = this.#use(doing, signal, work);
+    this.#uses.add(using);
+    try {
+      return await using;
+    } finally {
+      this.#uses.delete(using);
+    }
+  }
+
+  /** As `use`, and one at a time: two transactions that write would conflict. */
+  async alone<T>(
+    doing: string,
+    signal: AbortSignal,
+    work: (connection: DuckDBConnection) => Promise<T>,
+  ): Promise<T> {
+    const mine = this.#turn.then(() => this.use(doing, signal, work));
+    this.#turn = mine.catch(() => {});
+    return await sooner(mine, signal);
+  }
+
+  async #use<T>(
     doing: string,
     signal: AbortSignal,
     work: (connection: DuckDBConnection) => Promise<T>,
@@ -90,17 +120,6 @@ export class Database {
       this.#active -= 1;
       if (this.#active === 0) await this.#rest();
     }
-  }
-
-  /** As `use`, and one at a time: two transactions that write would conflict. */
-  async alone<T>(
-    doing: string,
-    signal: AbortSignal,
-    work: (connection: DuckDBConnection) => Promise<T>,
-  ): Promise<T> {
-    const mine = this.#turn.then(() => this.use(doing, signal, work));
-    this.#turn = mine.catch(() => {});
-    return await sooner(mine, signal);
   }
 
   async #open(doing: string): Promise<DuckDBInstance> {

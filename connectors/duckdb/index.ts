@@ -5,12 +5,15 @@ import { DuckDBDestination } from './destination.js';
 export default definePlugin({
   kind: 'destination',
   name: 'duckdb',
+  description: 'A DuckDB file: no server, nothing to install',
   config: z.object({
     path: path().describe('The database file; it and its folder are made when they are missing'),
-    schema: z.string().default('main'),
+    schema: z.string().default('main').describe('The schema of its tables; made when it is missing'),
     ledger: z.string().default('__hookline_batches').describe('The table of landed batches, in the schema'),
-    memoryLimit: bytes().default(512 * 1024 ** 2),
-    threads: z.int().min(1).max(1024).default(2),
+    memoryLimit: bytes()
+      .default(512 * 1024 ** 2)
+      .describe('How much memory DuckDB may take'),
+    threads: z.int().min(1).max(1024).default(2).describe('How many threads DuckDB may use'),
     releaseAfter: duration()
       .default(2000)
       .describe('The file is closed when idle for this long, so that other programs can open it'),

@@ -1,6 +1,8 @@
 import { statfsSync } from 'node:fs';
 import { OverloadedError } from '../../core/index.js';
 import type { Environment } from './environment.js';
+import type { Appender } from './journal/appender.js';
+import type { Importer } from './journal/importer.js';
 
 /** How long a measurement counts (ms), unless this much was appended since. */
 const freshFor = 100;
@@ -24,6 +26,8 @@ const largestReserve = 64 * 1024 * 1024;
  */
 export class Capacity {
   readonly #environment: Environment;
+  readonly #importer: Importer;
+  readonly #appender: Appender;
   readonly #maxSize: number;
   readonly #reserve: number;
   #live = 0;
@@ -31,31 +35,29 @@ export class Capacity {
   #room = 0;
   /** Taken since it was measured. */
   #since = 0;
-  /** Taken and not done yet. */
-  #underWay = 0;
   #measuredAt = Number.NEGATIVE_INFINITY;
+  #next: NodeJS.Timeout | undefined;
 
-  constructor(environment: Environment, maxSize: number) {
+  constructor(environment: Environment, importer: Importer, appender: Appender, maxSize: number) {
     this.#environment = environment;
+    this.#importer = importer;
+    this.#appender = appender;
     this.#maxSize = maxSize;
     this.#reserve = Math.min(largestReserve, maxSize / 8);
   }
 
   /**
-   * Take room for a body of this length in that many lanes; call the result when the append is over.
+   * Take room for a body of this length in that many lanes.
    * @throws OverloadedError when there is none
    */
-  take(length: number, lanes: number): () => void {
+  take(length: number, lanes: number): void {
     const size = (length + overhead) * lanes;
-    const age = performance.now() - this.#measuredAt;
-    const stale = age > freshFor || this.#since > measureAfter;
-    if (stale || (age > freshForRefusal && this.#obstacle(size) !== undefined)) this.#measure();
-    this.#assert(size);
+    if (this.#next === undefined || this.#since > measureAfter) this.#measure();
+    if (this.#obstacle(size) !== undefined) {
+      if (performance.now() - this.#measuredAt > freshForRefusal) this.#measure();
+      this.#assert(size);
+    }
     this.#since += size;
-    this.#underWay += size;
-    return () => {
-      this.#underWay -= size;
-    };
   }
 
   /** @throws OverloadedError when the spool is full now */
@@ -67,10 +69,14 @@ export class Capacity {
   #measure(): void {
     const { live, file } = this.#environment.usage();
     const { bavail, bsize } = statfsSync(this.#environment.path);
-    this.#live = live;
+    this.#live = live + this.#importer.waiting();
     this.#room = bavail * bsize + (file - live);
-    this.#since = this.#underWay;
+    this.#since = this.#appender.waiting;
     this.#measuredAt = performance.now();
+    clearTimeout(this.#next);
+    this.#next = setTimeout(() => {
+      this.#next = undefined;
+    }, freshFor).unref();
   }
 
   #assert(size: number): void {

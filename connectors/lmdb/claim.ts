@@ -1,13 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, FencedError } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
-
-interface Claimer {
-  readonly pid: number;
-  /** Tells a process from a later one with the same pid; empty where the system does not say. */
-  readonly started: string;
-}
+import { isAlive, type ProcessIdentity, thisProcess } from './process-identity.js';
 
 const claimKey = Buffer.from('claim');
 
@@ -20,12 +14,12 @@ const patience = 5_000;
  */
 export class Claim {
   readonly #environment: Environment;
-  readonly #db: Db<Claimer | null>;
+  readonly #db: Db<ProcessIdentity | null>;
   #epoch: number | undefined;
 
   constructor(environment: Environment) {
     this.#environment = environment;
-    this.#db = environment.db<Claimer | null>('claim', undefined, true);
+    this.#db = environment.db<ProcessIdentity | null>('claim', undefined, true);
   }
 
   /** @throws FencedError when this process has no claim */
@@ -54,7 +48,7 @@ export class Claim {
     }
     this.#epoch = await this.#environment.transact(() => {
       const epoch = (this.#db.getEntry(claimKey)?.version ?? 0) + 1;
-      void this.#db.put(claimKey, { pid: process.pid, started: startOf(process.pid) ?? '' }, epoch);
+      void this.#db.put(claimKey, thisProcess(), epoch);
       return epoch;
     });
   }
@@ -84,7 +78,7 @@ export class Claim {
     await this.#environment.commit(free);
   }
 
-  #other(): Claimer | undefined {
+  #other(): ProcessIdentity | undefined {
     this.#environment.refresh();
     const claimer = this.#db.get(claimKey) ?? undefined;
     if (claimer === undefined || claimer.pid === process.pid) return undefined;
@@ -93,28 +87,5 @@ export class Claim {
 
   #lost(): string {
     return `another process has claimed the spool at ${this.#environment.path}, or this one never did`;
-  }
-}
-
-function isAlive({ pid, started }: Claimer): boolean {
-  const now = startOf(pid);
-  if (now !== undefined) return started === '' || now === started;
-  if (process.platform === 'linux') return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** When a process started, in the system's own ticks; `undefined` when it is gone or the system is not Linux. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' || state === 'X' ? undefined : rest[18];
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, definePlugin, type Plugin, path } from '../../core/index.js';
+import { bytes, definePlugin, keys, type Plugin, path } from '../../core/index.js';
 import { LmdbSpool } from './spool.js';
 import { LmdbTokenStore } from './token-store.js';
 
@@ -7,19 +7,21 @@ const plugins: readonly Plugin[] = [
   definePlugin({
     kind: 'spool',
     name: 'lmdb',
+    description: 'A folder on a local disk',
     config: z.object({
-      path: path().describe('The folder of the spool. Made when it is not there, for this user alone.'),
+      path: path().describe('The folder of the spool; made when it is missing, for this user alone'),
       maxSize: bytes()
         .default(50 * 1024 ** 3)
-        .describe('How much may wait. Beyond it senders are answered 503, which they retry.'),
+        .describe('How much may wait; beyond it senders are answered 503, and retry'),
     }),
-    create: (config) => new LmdbSpool(config),
+    create: (config, get) => new LmdbSpool(config, get(keys.logger)),
   }),
   definePlugin({
     kind: 'token-store',
     name: 'lmdb',
+    description: 'A folder on a local disk',
     config: z.object({
-      path: path().describe('The folder of the tokens. Made when it is not there, for this user alone.'),
+      path: path().describe('The folder of the tokens; made when it is missing, for this user alone'),
     }),
     create: (config) => new LmdbTokenStore(config),
   }),

@@ -1,10 +1,12 @@
-import { Appender } from './appender.js';
 import { Batches } from './batches.js';
 import { Capacity } from './capacity.js';
 import { Claim } from './claim.js';
 import { DeadLetters } from './dead-letters.js';
 import { Discards } from './discards.js';
 import { Environment } from './environment.js';
+import { Appender } from './journal/appender.js';
+import { JournalFolder } from './journal/folder.js';
+import { type ErrorLogger, Importer } from './journal/importer.js';
 import { Records } from './records.js';
 import { Revival } from './revival.js';
 import { Sealing } from './sealing.js';
@@ -17,10 +19,10 @@ export interface LmdbSpoolOptions {
   readonly maxSize: number;
 }
 
-export type Parts = ReturnType<typeof openParts>;
+export type Parts = Awaited<ReturnType<typeof openParts>>;
 
-/** Opens the environment, and builds over it what the spool is made of. */
-export function openParts({ path, maxSize }: LmdbSpoolOptions) {
+/** Opens the environment and the journal, and builds over them what the spool is made of. */
+export async function openParts({ path, maxSize }: LmdbSpoolOptions, logger: ErrorLogger) {
   const environment = Environment.open('spool', path, mapSizeFor(maxSize));
   const records = new Records(environment);
   const batches = new Batches(environment);
@@ -28,6 +30,17 @@ export function openParts({ path, maxSize }: LmdbSpoolOptions) {
   const discards = new Discards(environment);
   const claim = new Claim(environment);
   const writers = new Writers(environment);
+  const journal = new JournalFolder(path, await writers.spoolId());
+  journal.tidy();
+  for (const folder of journal.strangers()) {
+    logger.error(
+      {},
+      `${folder} holds requests that were answered, of a spool whose data.mdb is not here any more: ` +
+        'they do not land; put that data.mdb back, with this journal, in a folder of their own',
+    );
+  }
+  const importer = new Importer(environment, journal, records, writers, logger);
+  const appender = new Appender(journal, writers, segmentLengthFor(maxSize));
   return {
     environment,
     records,
@@ -36,11 +49,18 @@ export function openParts({ path, maxSize }: LmdbSpoolOptions) {
     discards,
     claim,
     writers,
-    capacity: new Capacity(environment, maxSize),
-    appender: new Appender(environment, records, writers),
+    importer,
+    appender,
+    capacity: new Capacity(environment, importer, appender, maxSize),
     revival: new Revival(environment, records, dead, writers),
     sealing: new Sealing(claim, records, batches, dead, discards),
   };
+}
+
+/** A small limit needs small segments, as they take room until the last of their records is in LMDB. */
+function segmentLengthFor(maxSize: number): number {
+  const mebibyte = 1024 ** 2;
+  return Math.min(32 * mebibyte, Math.max(mebibyte / 4, maxSize / 16));
 }
 
 /**

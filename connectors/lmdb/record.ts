@@ -1,4 +1,5 @@
 import type { Position, SpoolRecord, StoredRecord } from '../../core/index.js';
+import { readUuid, writeUuid } from './uuid.js';
 
 /** Where a record lies: within its lane, by the writer that appended it and its place in that writer's row. */
 export interface RecordPosition {
@@ -17,30 +18,61 @@ export interface StoredEntry extends SpoolRecord {
 const version = 1;
 const authenticatedFlag = 1;
 const at = { flags: 1, timestamp: 2, requestId: 10, key: 30, digest: 46, cumulative: 78, body: 86 } as const;
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** @throws Error when a field is not of the length that its place has */
-export function assertStorable(record: SpoolRecord): void {
-  if (!/^[\x20-\x7e]{20}$/.test(record.requestId)) throw new Error('a request id has 20 ASCII characters');
-  if (!uuid.test(record.key)) throw new Error('a key is a UUID in lower case');
-  if (record.tokenDigest.length !== 32) throw new Error('a token digest has 32 bytes');
+/** Bytes of the entry of such a record. */
+export function entryLength(record: SpoolRecord): number {
+  return at.body + record.body.length;
 }
 
 /**
- * version, flags, timestamp (float64), request id (20 ASCII), key (16), token digest (32), cumulative
- * bytes (float64), body. Numbers are big-endian.
+ * Writes an entry: version, flags, timestamp (float64), request id (20 ASCII), key (16), token digest (32),
+ * cumulative bytes (float64), body. Numbers are big-endian.
+ * @throws Error when a field is not of the length that its place has
  */
+export function writeEntry(
+  bytes: Buffer,
+  offset: number,
+  record: SpoolRecord,
+  authenticated: boolean,
+  cumulative: number,
+): void {
+  if (record.tokenDigest.length !== 32) throw new Error('a token digest has 32 bytes');
+  bytes[offset] = version;
+  bytes[offset + at.flags] = authenticated ? authenticatedFlag : 0;
+  bytes.writeDoubleBE(record.timestamp, offset + at.timestamp);
+  writeRequestId(bytes, offset + at.requestId, record.requestId);
+  writeUuid(bytes, offset + at.key, record.key);
+  bytes.set(record.tokenDigest, offset + at.digest);
+  bytes.writeDoubleBE(cumulative, offset + at.cumulative);
+  bytes.set(record.body, offset + at.body);
+}
+
 export function encodeRecord(entry: StoredEntry): Buffer {
-  const bytes = Buffer.allocUnsafe(at.body + entry.body.length);
-  bytes[0] = version;
-  bytes[at.flags] = entry.authenticated ? authenticatedFlag : 0;
-  bytes.writeDoubleBE(entry.timestamp, at.timestamp);
-  bytes.write(entry.requestId, at.requestId, 20, 'latin1');
-  bytes.write(entry.key.replaceAll('-', ''), at.key, 16, 'hex');
-  bytes.set(entry.tokenDigest, at.digest);
-  bytes.writeDoubleBE(entry.cumulative, at.cumulative);
-  bytes.set(entry.body, at.body);
+  const bytes = Buffer.allocUnsafe(entryLength(entry));
+  writeEntry(bytes, 0, entry, entry.authenticated, entry.cumulative);
   return bytes;
+}
+
+export function setCumulative(entry: Buffer, cumulative: number): void {
+  entry.writeDoubleBE(cumulative, at.cumulative);
+}
+
+export function bodyLengthOf(entry: Buffer): number {
+  return entry.length - at.body;
+}
+
+export function timestampOf(entry: Buffer): number {
+  return entry.readDoubleBE(at.timestamp);
+}
+
+/** Character by character: for so few of them `write` costs more to call than to do. */
+function writeRequestId(bytes: Buffer, offset: number, id: string): void {
+  if (id.length !== 20) throw new Error('a request id has 20 ASCII characters');
+  for (let index = 0; index < 20; index++) {
+    const code = id.charCodeAt(index);
+    if (code < 0x20 || code > 0x7e) throw new Error('a request id has 20 ASCII characters');
+    bytes[offset + index] = code;
+  }
 }
 
 /** Decodes out of a buffer that is never written again: digest and body are views of it. */
@@ -48,11 +80,10 @@ export function decodeRecord(bytes: Buffer): StoredEntry {
   if (bytes[0] !== version) {
     throw new Error(`a spool record has version ${bytes[0]}; this Hookline knows version ${version}`);
   }
-  const hex = bytes.toString('hex', at.key, at.digest);
   return {
     requestId: bytes.toString('latin1', at.requestId, at.key),
     timestamp: bytes.readDoubleBE(at.timestamp),
-    key: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,
+    key: readUuid(bytes, at.key),
     body: bytes.subarray(at.body),
     tokenDigest: bytes.subarray(at.digest, at.cumulative),
     authenticated: ((bytes[at.flags] ?? 0) & authenticatedFlag) !== 0,

@@ -1,3 +1,4 @@
+import { asBinary } from 'lmdb';
 import type { LaneId, StoredRecord } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
 import { afterLane, laneOf, lanePrefix, recordKey, sequenceOf, writerOf } from './keys.js';
@@ -96,6 +97,11 @@ export class Records {
       bytes: last.value.cumulative - first.value.cumulative + first.value.body.length,
       oldest: first.value.timestamp,
     };
+  }
+
+  /** Within a batch. The bytes are an entry as it is encoded, and are not changed until the commit. */
+  putEncoded(lane: LaneId, { writer, sequence }: RecordPosition, entry: Buffer): void {
+    void this.db.put(recordKey(lane, writer, sequence), asBinary(entry) as unknown as StoredEntry);
   }
 
   has(lane: LaneId, writer: number, sequence: number): boolean {

@@ -15,9 +15,8 @@ import {
   type StoredRecord,
 } from '../../core/index.js';
 import { sealedTo } from './batches.js';
-import { lanePrefix } from './keys.js';
+import type { ErrorLogger } from './journal/importer.js';
 import { type LmdbSpoolOptions, openParts, type Parts } from './parts.js';
-import { assertStorable } from './record.js';
 
 /** How often the load process frees the snapshots of readers that were killed, in milliseconds. */
 const readerCheckEvery = 60_000;
@@ -25,37 +24,33 @@ const readerCheckEvery = 60_000;
 /** The embedded spool: one LMDB environment on this machine's disk, shared by several processes. */
 export class LmdbSpool implements Spool {
   readonly #options: LmdbSpoolOptions;
+  readonly #logger: ErrorLogger;
   #parts: Parts | undefined;
   #readersCheckedAt = 0;
 
-  constructor(options: LmdbSpoolOptions) {
+  constructor(options: LmdbSpoolOptions, logger: ErrorLogger) {
     this.#options = options;
+    this.#logger = logger;
   }
 
   async open(): Promise<void> {
-    this.#parts ??= openParts(this.#options);
+    this.#parts ??= await openParts(this.#options, this.#logger);
   }
 
-  async append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void> {
-    const { appender, capacity } = this.#open();
-    assertStorable(record);
-    for (const lane of lanes) lanePrefix(lane);
-    const done = capacity.take(record.body.length, lanes.length);
+  append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void> {
     try {
-      await appender.append(lanes, record);
-    } finally {
-      done();
+      const { appender, capacity } = this.#open();
+      capacity.take(record.body.length, lanes.length);
+      return appender.append(lanes, record);
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
 
-  /** After a failed commit it tries one more, as no traffic comes to try while this rejects. */
   async check(): Promise<void> {
-    const { appender, capacity, writers } = this.#open();
+    const { appender, capacity } = this.#open();
     capacity.check();
-    if (appender.failure === undefined) return;
-    await writers.next().catch(() => {
-      throw appender.failure;
-    });
+    await appender.probe();
   }
 
   async claim(signal: AbortSignal): Promise<void> {
@@ -65,7 +60,9 @@ export class LmdbSpool implements Spool {
   }
 
   async pending(): Promise<LaneId[]> {
-    const { claim, environment, records } = this.#read();
+    const { claim, environment, importer, records } = this.#open();
+    await importer.advance();
+    environment.refresh();
     if (claim.held && performance.now() - this.#readersCheckedAt > readerCheckEvery) {
       this.#readersCheckedAt = performance.now();
       environment.forgetDeadReaders();
@@ -80,16 +77,13 @@ export class LmdbSpool implements Spool {
   }
 
   async read(lane: LaneId, limits: BatchLimits): Promise<StoredRecord[]> {
-    const { batches, records } = this.#read();
-    const rows: StoredRecord[] = [];
-    let bytes = 0;
-    for (const record of records.merged(lane, records.after(lane, sealedTo(batches.list(lane))))) {
-      bytes += record.body.length;
-      if (rows.length > 0 && bytes > limits.bytes) break;
-      rows.push(record);
-      if (rows.length >= limits.rows) break;
+    const { environment, importer } = this.#open();
+    for (;;) {
+      const more = await importer.advance();
+      environment.refresh();
+      const { rows, full } = this.#readUnsealed(lane, limits);
+      if (full || !more) return rows;
     }
-    return rows;
   }
 
   async seal(
@@ -109,6 +103,7 @@ export class LmdbSpool implements Spool {
   }
 
   async depth(lane: LaneId): Promise<Depth> {
+    await this.#open().importer.catchUp();
     const { batches, records } = this.#read();
     const sealed = batches.list(lane);
     let count = 0;
@@ -157,9 +152,25 @@ export class LmdbSpool implements Spool {
     const parts = this.#parts;
     this.#parts = undefined;
     if (parts === undefined) return;
-    await parts.appender.idle();
+    await parts.appender.close();
     await parts.claim.release().catch(() => {});
     await parts.environment.close();
+  }
+
+  #readUnsealed(
+    lane: LaneId,
+    limits: BatchLimits,
+  ): { readonly rows: StoredRecord[]; readonly full: boolean } {
+    const { batches, records } = this.#open();
+    const rows: StoredRecord[] = [];
+    let bytes = 0;
+    for (const record of records.merged(lane, records.after(lane, sealedTo(batches.list(lane))))) {
+      bytes += record.body.length;
+      if (rows.length > 0 && bytes > limits.bytes) return { rows, full: true };
+      rows.push(record);
+      if (rows.length >= limits.rows) return { rows, full: true };
+    }
+    return { rows, full: false };
   }
 
   #open(): Parts {

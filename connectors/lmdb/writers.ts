@@ -1,6 +1,8 @@
+import { randomInt } from 'node:crypto';
 import type { LaneId } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
 
+const idKey = Buffer.from('id');
 const counterKey = Buffer.from('writers');
 
 /** Gives out writer numbers, each one once for ever. */
@@ -11,6 +13,18 @@ export class Writers {
   constructor(environment: Environment) {
     this.#environment = environment;
     this.#meta = environment.db<number>('meta');
+  }
+
+  /** What tells this spool from every other; made with it. */
+  async spoolId(): Promise<string> {
+    if (!this.#meta.doesExist(idKey)) {
+      const id = randomInt(2 ** 48 - 1);
+      await this.#environment.commit(() =>
+        this.#meta.ifNoExists(idKey, () => void this.#meta.put(idKey, id)),
+      );
+      this.#environment.refresh();
+    }
+    return (this.#meta.get(idKey) ?? 0).toString(16).padStart(12, '0');
   }
 
   next(): Promise<Writer> {

@@ -5,6 +5,7 @@ import { MemoryDestination } from './destination.js';
 export default definePlugin({
   kind: 'destination',
   name: 'memory',
+  description: 'Rows in the load process, gone when it ends: for trying out',
   config: z.object({}),
   create: () => new MemoryDestination(),
 });

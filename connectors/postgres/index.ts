@@ -7,6 +7,7 @@ import { PostgresTokenStore } from './token-store.js';
 const destination = definePlugin({
   kind: 'destination',
   name: 'postgres',
+  description: 'PostgreSQL, written by binary COPY',
   config: z
     .object({
       ...connectionOptions,
@@ -20,8 +21,12 @@ const destination = definePlugin({
 const tokenStore = definePlugin({
   kind: 'token-store',
   name: 'postgres',
+  description: 'A table in PostgreSQL, to share tokens between machines',
   config: z
-    .object({ ...connectionOptions, table: z.string().default('hookline_tokens') })
+    .object({
+      ...connectionOptions,
+      table: z.string().default('hookline_tokens').describe('The table of tokens, in the schema'),
+    })
     .superRefine(urlOrParts),
   create: (config, get) => new PostgresTokenStore(get(keys.instance), config),
 });

@@ -54,23 +54,30 @@ export const connectionOptions = {
     .optional()
     .describe('A host name, an address, or the folder of a Unix socket; localhost unless set'),
   port: z.int().min(1).max(65_535).optional().describe('5432 unless set'),
-  user: z.string().min(1).optional(),
-  password: secret().optional(),
+  user: z.string().min(1).optional().describe('The role; required without a url'),
+  password: secret().optional().describe("The role's password"),
   database: z.string().min(1).optional().describe("The user's name unless set"),
   ssl: z
     .union([
       z.boolean(),
       z.strictObject({
-        rejectUnauthorized: z.boolean().default(true),
-        ca: pem().optional().describe('PEM text, or the path of a file'),
-        cert: pem().optional().describe('PEM text, or the path of a file'),
-        key: pem().optional().meta({ secret: true, description: 'PEM text, or the path of a file' }),
-        servername: z.string().min(1).optional(),
+        rejectUnauthorized: z
+          .boolean()
+          .default(true)
+          .describe("Whether the server's certificate is verified"),
+        ca: pem().optional().describe('Who may sign it: PEM text, or the path of a file'),
+        cert: pem().optional().describe("The role's certificate: PEM text, or the path of a file"),
+        key: pem().optional().meta({ secret: true, description: 'Its key: PEM text, or the path of a file' }),
+        servername: z
+          .string()
+          .min(1)
+          .optional()
+          .describe("The name in the server's certificate; the host unless set"),
       }),
     ])
     .optional()
     .describe('true: TLS with a certificate that is verified; sslmode in the url says the same and more'),
-  schema: z.string().default('public'),
+  schema: z.string().default('public').describe('The schema of its tables; it must be there'),
   connections: z.int().min(1).max(100).default(4).describe('The most connections at once'),
   applicationName: z.string().default('hookline').describe('Shown in pg_stat_activity'),
 };

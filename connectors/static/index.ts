@@ -20,15 +20,16 @@ const listed = z.strictObject({
   key: z
     .string()
     .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'expected a UUID')
-    .transform((key) => key.toLowerCase()),
+    .transform((key) => key.toLowerCase())
+    .describe("The token's key, a UUID"),
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/i, 'expected the SHA-256 of the token: 64 hexadecimal digits')
-    .describe("printf %s 'the token' | sha256sum"),
-  description: z.string().optional(),
-  pipelines: z.array(pipelineId).optional().describe('The pipelines that it may post to. All unless set.'),
-  active: z.boolean().default(true),
-  expires: expiry.optional(),
+    .describe("The token's digest: printf %s 'the token' | sha256sum"),
+  description: z.string().optional().describe('What the token is for'),
+  pipelines: z.array(pipelineId).optional().describe('The pipelines that it may post to; all unless set'),
+  active: z.boolean().default(true).describe('false: its requests are discarded'),
+  expires: expiry.optional().describe('From then on its requests are discarded; never unless set'),
 });
 
 const tokens = z.array(listed).superRefine((list, context) => {
@@ -44,7 +45,8 @@ const plugins: readonly Plugin[] = [
   definePlugin({
     kind: 'token-store',
     name: 'static',
-    config: z.object({ tokens }),
+    description: 'Digests of tokens in the YAML itself',
+    config: z.object({ tokens: tokens.describe('The tokens') }),
     create: (config) => new StaticTokenStore(config.tokens),
   }),
 ];

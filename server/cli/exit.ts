@@ -1,5 +1,6 @@
 import { ConfigProblems } from '../../config/problem.js';
 import { instructionOf, messageOf } from '../../core/errors.js';
+import { mask } from '../../core/mask.js';
 import { RemoteError } from '../channel.js';
 
 /** Exit codes: 0 done, 1 failed, 2 wrongly called, 78 (`EX_CONFIG`) wrongly configured. */
@@ -28,6 +29,16 @@ export function explain(error: unknown): { readonly text: string; readonly exitC
   const isConfig = instructionOf(error) === 'config' || (error instanceof RemoteError && error.config);
   if (isConfig) return { text: messageOf(error), exitCode: exitCodes.config };
   const known = instructionOf(error) !== undefined || error instanceof RemoteError;
-  const text = known || !(error instanceof Error) ? messageOf(error) : (error.stack ?? messageOf(error));
+  const text = known || !(error instanceof Error) ? messageOf(error) : mask(error.stack ?? messageOf(error));
   return { text, exitCode: exitCodes.failed };
+}
+
+/** Ends the process on what nobody caught, as Node does, but with the configuration's secrets masked. */
+export function endOnUncaught(): void {
+  process.on('uncaughtException', (error: unknown) => {
+    process.stderr.write(
+      `${mask(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
+    );
+    process.exit(exitCodes.failed);
+  });
 }

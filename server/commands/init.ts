@@ -1,6 +1,11 @@
 import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
+import { editorSchema } from '../../config/editor-schema.js';
+import { takeInventory } from '../../config/inventory.js';
 import { starter } from '../../config/starter.js';
+import { builtins } from '../../connectors/index.js';
+import { Registry } from '../../core/registry.js';
 import { CommandError } from '../cli/exit.js';
 import { print } from '../cli/output.js';
 
@@ -15,8 +20,13 @@ export function init(program: Command): void {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
         throw new CommandError(`${file} is there already, and was left as it is`);
       }
+      const schemaFile = join(dirname(file), 'hookline.schema.json');
+      const schema = editorSchema(await takeInventory(new Registry(builtins)));
+      await writeFile(schemaFile, `${JSON.stringify(schema, null, 2)}\n`);
       const option = file === 'hookline.yaml' ? '' : ` --config ${file}`;
-      print(`${file} is written. Next:
+      print(`${file} is written. Editors that know YAML complete and check it by ${schemaFile} beside it.
+
+Next:
 
   npx hookline tokens create --description "my first sender"${option}
   npx hookline serve${option}`);

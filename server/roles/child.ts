@@ -4,7 +4,7 @@ import { builtins } from '../../connectors/index.js';
 import { messageOf } from '../../core/errors.js';
 import { Registry } from '../../core/registry.js';
 import { Channel } from '../channel.js';
-import { exitCodes, explain } from '../cli/exit.js';
+import { endOnUncaught, exitCodes, explain } from '../cli/exit.js';
 import { compose } from '../compose.js';
 import { createLogger } from '../logging.js';
 import { startAck } from './ack.js';
@@ -67,4 +67,5 @@ class Child {
   }
 }
 
+endOnUncaught();
 await new Child().run();

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { Hookline } from '../support/hookline.js';
 import { startPostgres } from '../support/postgres.js';
-import { type LoadResult, load } from './load.js';
+import { findGenerator, type LoadResult } from './load.js';
 
 /**
  * What Hookline costs, side by side in one run. The ratios are what counts: the figures themselves
@@ -21,6 +21,8 @@ const thousand = (value: number) => Math.round(value).toLocaleString('en-US').pa
 print(
   `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 1024 ** 3)} GiB, Node ${process.version}`,
 );
+const { name: generator, load } = await findGenerator();
+print(`load by ${generator}, on the same cores`);
 print(`0.5 KB bodies, ${connections} connections, ${rounds} rounds of ${seconds} s; medians\n`);
 
 const noop = fork(fileURLToPath(new URL('./noop.js', import.meta.url)));
@@ -106,7 +108,7 @@ function show(name: string, results: readonly LoadResult[]): void {
   const of = (pick: (result: LoadResult) => number) => median(results.map(pick));
   const failed = results.reduce((sum, result) => sum + result.failed, 0);
   print(
-    `${name.padEnd(26)} ${thousand(of(({ rate }) => rate))} /s   p50 ${of(({ p50 }) => p50)} ms   p99 ${of(({ p99 }) => p99)} ms` +
+    `${name.padEnd(26)} ${thousand(of(({ rate }) => rate))} /s   p50 ${of(({ p50 }) => p50).toFixed(2)} ms   p99 ${of(({ p99 }) => p99).toFixed(2)} ms` +
       (failed === 0 ? '' : `   ${failed} FAILED`),
   );
   if (failed > 0) process.exitCode = 1;

@@ -85,7 +85,7 @@ const claims: readonly (readonly [title: string, text: string, expected: readonl
   [
     'a mandatory option that is missing, at the key of its mapping',
     'destinations:\n  d:\n    type: duckdb',
-    ['2:3  destinations.d.path: missing, expected a text'],
+    ['2:3  destinations.d.path: missing, expected a path'],
   ],
   [
     'a mistyped mandatory option once',

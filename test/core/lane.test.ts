@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import lmdb from '../../connectors/lmdb/index.js';
 import { Authenticator } from '../../core/authenticator.js';
+import { instantiate, pluginOf, silent } from '../../core/conformance/instantiate.js';
 import { ConfigError, FencedError, PermanentError, RetryableError } from '../../core/errors.js';
 import { newRequestId } from '../../core/identity.js';
 import { Lane } from '../../core/lane.js';
@@ -15,7 +16,6 @@ import type { DestinationPolicy, Pipeline } from '../../core/pipeline.js';
 import { digestOf } from '../../core/request.js';
 import { laneId, type Spool } from '../../core/spool.js';
 import { eventually } from '../support/hookline.js';
-import { instantiate, pluginOf, silent } from '../support/instantiate.js';
 import { ScriptedDestination } from '../support/scripted-destination.js';
 import { ScriptedTokens } from '../support/scripted-tokens.js';
 

@@ -26,7 +26,7 @@ describe('the commands', function () {
     it('each explain themselves with --help, and exit with 0', async () => {
       const commands = ['serve', 'check', 'init', 'tokens create', 'tokens list', 'tokens activate'];
       commands.push('tokens deactivate', 'pipelines', 'send', 'rows', 'query', 'drain', 'dead list');
-      commands.push('dead show', 'dead replay', 'dead drop', 'discards list');
+      commands.push('dead show', 'dead replay', 'dead drop', 'discards list', 'schema', 'plugins');
       const all = await Promise.all(
         commands.map((command) => hookline(server.folder, ...command.split(' '), '--help')),
       );
@@ -47,6 +47,7 @@ describe('the commands', function () {
         [['tokens', 'create', '--description', 'x', '--expires', 'soon'], /expected a date/],
         [['tokens', 'create', '--description', 'x', '--pipelines', '1,3'], /there is no pipeline 3/],
         [['dead', 'drop'], /say which/],
+        [['plugins', 'duckbd'], /there is no plugin duckbd; did you mean duckdb\?/],
       ] as const) {
         const { code, stderr } = await hookline(server.folder, ...args);
         expect(stderr).to.match(message);
@@ -275,12 +276,75 @@ pipelines:
     expect(await server.json<Rows>('dead', 'list')).to.deep.equal([]);
   });
 
+  describe('schema and plugins', () => {
+    const picky = new URL('../support/picky-plugin.js', import.meta.url).pathname;
+
+    it('know the plugins of a configuration, whatever else is wrong with it', async () => {
+      await writeFile(
+        server.configFile,
+        `plugins: [ ${JSON.stringify(picky)} ]\ndestinations: { d: { type: picky, url: "\${NOT_SET}" } }\n`,
+      );
+      const listed = await server.json<Rows>('plugins');
+      expect(listed.map(({ kind, name }) => `${kind} ${name}`)).to.deep.equal([
+        'destination duckdb',
+        'destination memory',
+        'destination picky',
+        'destination postgres',
+        'token-store lmdb',
+        'token-store postgres',
+        'token-store static',
+        'spool lmdb',
+      ]);
+      expect(listed[2]).to.include({ origin: picky });
+      expect(listed[0]).to.include({ origin: 'built in' });
+      expect(
+        listed.filter(({ origin, description }) => origin === 'built in' && description === ''),
+      ).to.deep.equal([]);
+      const { stdout } = await server.cli('schema');
+      expect(JSON.parse(stdout).definitions).to.include.keys('destination.picky', 'spool.lmdb');
+    });
+
+    it('need no configuration, but one that is named must be there', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'hookline-plugins-'));
+      try {
+        for (const command of ['schema', 'plugins']) {
+          expect((await hookline(folder, command)).code, command).to.equal(0);
+          expect((await hookline(folder, command, '--config', 'nowhere.yaml')).code, command).to.equal(78);
+        }
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+
+    it('plugins NAME prints every option: type, default, meaning, required, secret', async () => {
+      const { code, stdout } = await server.cli('plugins', 'postgres');
+      expect(code).to.equal(0);
+      const lines = stdout.split('\n');
+      expect(lines).to.include("password\ttext, secret\t\tThe role's password");
+      expect(lines).to.include('connections\twhole number from 1 to 100\t4\tThe most connections at once');
+      expect(lines).to.include('flush.bytes\tsize\t16MiB\tA batch is written when it has so many bytes');
+      expect(stdout).to.match(/^token store postgres, built in$/m);
+      expect((await server.cli('plugins', 'duckdb')).stdout).to.match(/^path\tpath\trequired\t/m);
+      const [item = {}] = await server.json<Rows>('plugins', 'static');
+      expect((item['options'] as Rows)[1]).to.deep.equal({
+        name: 'tokens[].key',
+        type: 'text',
+        required: true,
+        secret: false,
+        meaning: "The token's key, a UUID",
+      });
+    });
+  });
+
   it('init writes a configuration that works as it is, and never overwrites one', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'hookline-init-'));
     try {
       expect((await hookline(folder, 'init')).code).to.equal(0);
       const written = await readFile(join(folder, 'hookline.yaml'), 'utf8');
       expect((await hookline(folder, 'check')).code).to.equal(0);
+      const [, schema = ''] = /^# yaml-language-server: \$schema=(.*)\n/.exec(written) ?? [];
+      const { stdout } = await hookline(folder, 'schema');
+      expect(await readFile(join(folder, schema), 'utf8')).to.equal(stdout);
       const again = await hookline(folder, 'init');
       expect([again.code, again.stderr.includes('left as it is')]).to.deep.equal([1, true]);
       expect(await readFile(join(folder, 'hookline.yaml'), 'utf8')).to.equal(written);

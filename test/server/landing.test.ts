@@ -4,11 +4,11 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
+import { uglyJson } from '../../core/conformance/ugly-json.js';
 import { type Ack, compare, flawless, post } from '../support/ack-log.js';
 import { eventually, Hookline, type TestToken } from '../support/hookline.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { readDuckDb, readPostgres } from '../support/readers.js';
-import { uglyJson } from '../support/ugly-json.js';
 
 const require = createRequire(import.meta.url);
 

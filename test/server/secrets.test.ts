@@ -78,6 +78,65 @@ pipelines:
     }
   });
 
+  it('are masked in whatever a plugin logs and throws, also in a URL that it did not declare secret', async () => {
+    const plugin = new URL('../support/leaky-plugin.js', import.meta.url).pathname;
+    const server = await Hookline.create(
+      `destinations:
+  warehouse: { type: leaky, url: "http://hookline:p%40ss%20w0rd@localhost", password: "\${PASSWORD}", flush: { every: 50ms } }
+plugins: [ ${JSON.stringify(plugin)} ]
+pipelines:
+  1: { destination: warehouse, table: one }
+`,
+      { env: { PASSWORD: 'quo"te\\d', LOG_LEVEL: 'debug' } },
+    );
+    const said: string[] = [];
+    try {
+      await server.start();
+      const url = (await server.token()).urls['1'] as string;
+      await server.post(url, '"bad"');
+      await eventually('a dead letter', async () => {
+        return (await server.json<object[]>('dead', 'list')).length > 0 || undefined;
+      });
+      await server.post(url, '1');
+      await eventually('it retries', async () => {
+        const [lane] = await server.json<{ state: string }[]>('pipelines');
+        return lane?.state === 'retrying' || undefined;
+      });
+      for (const command of [
+        ['pipelines'],
+        ['check'],
+        ['plugins'],
+        ['plugins', 'leaky'],
+        ['schema'],
+        ['dead', 'list'],
+      ]) {
+        const { stdout, stderr } = await server.cli(...command);
+        said.push(stdout, stderr);
+      }
+      for (const page of ['metrics', 'ready', 'api/pipelines']) {
+        said.push(await (await fetch(`${server.adminUrl}/${page}`)).text());
+      }
+      await server.cli('rows', '1');
+      await eventually(
+        'the load process has fallen',
+        async () => server.output.includes('cannot read') || undefined,
+      );
+      await server.stop();
+      said.push(server.output);
+      const text = said.join('\n');
+      expect(text).to.include('http://hookline:***@localhost');
+      expect(text).to.match(/the password is \*\*\*/);
+      for (const secret of ['p%40ss', 'p@ss w0rd', 'quo"te', 'quo\\"te', 'f4llback']) {
+        expect(text.includes(secret), secret).to.equal(false);
+      }
+      for (const { name, bytes } of filesIn(server.folder)) {
+        if (!name.endsWith('hookline.yaml')) expect(bytes.includes('w0rd'), name).to.equal(false);
+      }
+    } finally {
+      await server.destroy();
+    }
+  });
+
   it('lie in folders that only their owner can enter', async () => {
     const server = await Hookline.create(`destinations:
   local: { type: duckdb, path: ./data/warehouse.duckdb }

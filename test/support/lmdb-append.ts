@@ -5,8 +5,8 @@
  */
 import { openSync, writeSync } from 'node:fs';
 import { LmdbSpool } from '../../connectors/lmdb/spool.js';
+import { makeRecord } from '../../core/conformance/spool/records.js';
 import { instructionOf, type LaneId } from '../../core/index.js';
-import { makeRecord } from '../conformance/spool.js';
 
 const [
   path = '',
@@ -18,7 +18,7 @@ const [
   maxSize = String(1024 ** 3),
 ] = process.argv.slice(2);
 const file = openSync(log, 'a');
-const spool = new LmdbSpool({ path, maxSize: Number(maxSize) });
+const spool = new LmdbSpool({ path, maxSize: Number(maxSize) }, console);
 await spool.open();
 
 let left = count === '0' ? Number.POSITIVE_INFINITY : Number(count);

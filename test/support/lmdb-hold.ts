@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { LmdbSpool } from '../../connectors/lmdb/spool.js';
 
 const [path = '', log = ''] = process.argv.slice(2);
-const spool = new LmdbSpool({ path, maxSize: 1024 ** 3 });
+const spool = new LmdbSpool({ path, maxSize: 1024 ** 3 }, console);
 await spool.open();
 await spool.pending();
 appendFileSync(log, 'holding\n');

@@ -6,12 +6,12 @@
  */
 import { openSync, writeSync } from 'node:fs';
 import { LmdbSpool } from '../../connectors/lmdb/spool.js';
+import { ids } from '../../core/conformance/spool/records.js';
 import type { LaneId } from '../../core/index.js';
-import { ids } from '../conformance/spool.js';
 
 const [path = '', log = '', lanes = '', rows = '50'] = process.argv.slice(2);
 const file = openSync(log, 'a');
-const spool = new LmdbSpool({ path, maxSize: 1024 ** 3 });
+const spool = new LmdbSpool({ path, maxSize: 1024 ** 3 }, console);
 await spool.open();
 await spool.claim(AbortSignal.timeout(20_000));
 writeSync(file, '{"claimed":true}\n');

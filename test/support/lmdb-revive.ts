@@ -1,7 +1,7 @@
 /** Revives every dead letter of the spool; prints how many it revived itself. Argument: spool path. */
 import { LmdbSpool } from '../../connectors/lmdb/spool.js';
 
-const spool = new LmdbSpool({ path: process.argv[2] ?? '', maxSize: 1024 ** 3 });
+const spool = new LmdbSpool({ path: process.argv[2] ?? '', maxSize: 1024 ** 3 }, console);
 await spool.open();
 let revived = 0;
 for (const letter of await spool.dead({})) {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once, setMaxListeners } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,10 +9,17 @@ import { type DuckDBBlobValue, DuckDBInstance, type DuckDBValue } from '@duckdb/
 import { expect } from 'chai';
 import { newestStorageVersion } from '../../../connectors/duckdb/database-file.js';
 import duckdb from '../../../connectors/duckdb/index.js';
+import {
+  absent,
+  destinationClaims,
+  instantiate,
+  makeBatch,
+  makeRow,
+  type TableShape,
+  tableShapes,
+} from '../../../core/conformance/index.js';
+import { instruction, refused } from '../../../core/conformance/proof.js';
 import { type Destination, instructionOf, type Row } from '../../../core/index.js';
-import { destinationClaims, instruction, refused, type TableShape } from '../../conformance/destination.js';
-import { makeBatch, makeRow } from '../../support/batches.js';
-import { instantiate } from '../../support/instantiate.js';
 
 const never = new AbortController().signal;
 setMaxListeners(0, never);
@@ -47,11 +55,12 @@ describe('the duckdb destination', () => {
 
   describe('by the conformance suite', () => {
     let path: string;
+    let holder: ChildProcess;
     before(() => {
       path = newPath();
     });
     const claims = destinationClaims({
-      make: () => instantiate(duckdb, { path }),
+      make: () => instantiate(duckdb, { path, releaseAfter: '50ms' }),
       rows: async (table): Promise<Row[]> => {
         const rows = await sql(
           path,
@@ -65,19 +74,54 @@ describe('the duckdb destination', () => {
           body: (body as DuckDBBlobValue).bytes,
         }));
       },
+      describe: async () =>
+        existsSync(path) &&
+        (await sql(
+          path,
+          `SELECT table_name, column_name, data_type, is_nullable, estimated_size
+             FROM duckdb_columns() LEFT JOIN duckdb_tables() USING (table_oid, table_name)
+            WHERE NOT duckdb_columns.internal ORDER BY ALL`,
+        )),
       tables: {
         create: async (table, shape) => {
           await sql(path, shapes[shape](`"${table}"`));
         },
-        describe: async (table) => JSON.stringify(await sql(path, `DESCRIBE "${table}"`)),
+        shapes: tableShapes,
       },
-      child: () => ({
+      refused: { body: Buffer.from('"somebody@example.com \xff\xfe"', 'latin1') },
+      limits: { body: 64 * 1024 ** 2, rows: 50_000, bytes: 64 * 1024 ** 2 },
+      process: () => ({
         module: new URL('../../../connectors/duckdb/index.js', import.meta.url).href,
         plugin: 'duckdb',
         options: { path },
       }),
+      misconfigured: {
+        'wrong credentials': absent('a file has no password'),
+        'missing database': async () => {
+          await writeFile(join(folder, 'a file'), '');
+          return instantiate(duckdb, { path: join(folder, 'a file', 'x.duckdb') });
+        },
+        'missing grant': absent('root is refused nothing on a file system'),
+      },
+      // Another program that has the file open.
+      outage: {
+        begin: async () => {
+          for (let tries = 0; tries < 20; tries++) {
+            const found = await hold(path).catch(() => undefined);
+            if (found === undefined) continue;
+            holder = found;
+            return;
+          }
+          throw new Error('the destination does not release the file');
+        },
+        end: async () => {
+          holder.kill('SIGKILL');
+          await once(holder, 'exit');
+        },
+      },
+      secrets: () => [],
     });
-    for (const claim of claims) it(claim.name, () => claim.run());
+    for (const claim of claims) it(claim.name, claim.run).timeout(60_000);
   });
 
   describe('the file', () => {

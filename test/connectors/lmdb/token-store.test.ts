@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { LmdbTokenStore } from '../../../connectors/lmdb/token-store.js';
+import { absent, makeToken, tokenStoreClaims } from '../../../core/conformance/index.js';
 import { instructionOf, messageOf } from '../../../core/index.js';
-import { makeToken, tokenStoreClaims } from '../../conformance/token-store.js';
 
 describe('the lmdb token store', () => {
   let folder: string;
@@ -15,9 +15,18 @@ describe('the lmdb token store', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  for (const claim of tokenStoreClaims(() => new LmdbTokenStore({ path: join(folder, 'tokens') }))) {
-    it(claim.name, claim.run);
-  }
+  const claims = tokenStoreClaims({
+    make: () => new LmdbTokenStore({ path: join(folder, 'tokens') }),
+    changes: 'by create and setActive',
+    misconfigured: {
+      'wrong credentials': absent('a folder has no password'),
+      'missing database': absent('a missing folder is made'),
+      'missing grant': absent('root is refused nothing on a file system'),
+    },
+    outage: absent('there is no connection to cut'),
+    secrets: () => [],
+  });
+  for (const claim of claims) it(claim.name, claim.run);
 
   it('makes its folder for its own user alone', async () => {
     const store = new LmdbTokenStore({ path: join(folder, 'deep', 'tokens') });

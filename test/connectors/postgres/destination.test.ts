@@ -3,16 +3,16 @@ import { inspect } from 'node:util';
 import { expect } from 'chai';
 import pg from 'pg';
 import plugins from '../../../connectors/postgres/index.js';
-import { type Destination, instructionOf, type Row } from '../../../core/index.js';
 import {
   destinationClaims,
-  instruction,
-  refused,
+  makeBatch,
+  makeRow,
   type TableShape,
-  within,
-} from '../../conformance/destination.js';
-import { makeBatch, makeRow } from '../../support/batches.js';
-import { instantiate, pluginOf } from '../../support/instantiate.js';
+  tableShapes,
+} from '../../../core/conformance/index.js';
+import { instantiate, pluginOf } from '../../../core/conformance/instantiate.js';
+import { instruction, refused, within } from '../../../core/conformance/proof.js';
+import { type Destination, instructionOf, type Row } from '../../../core/index.js';
 import { startPostgres, type TestPostgres } from '../../support/postgres.js';
 
 const plugin = pluginOf(plugins, 'destination', 'postgres');
@@ -49,6 +49,11 @@ describe('the postgres destination', () => {
   });
   after(() => server.destroy());
 
+  const at = (change: (address: URL) => void): Destination => {
+    const address = new URL(url);
+    change(address);
+    return instantiate(plugin, { url: address.href });
+  };
   const claims = destinationClaims({
     make: () => instantiate(plugin, { url }),
     rows: async (table): Promise<Row[]> => {
@@ -65,25 +70,58 @@ describe('the postgres destination', () => {
         body,
       }));
     },
+    describe: async () => {
+      const columns = await server.sql<{ name: string }>(
+        url,
+        `SELECT attrelid::regclass::text AS name, attname, format_type(atttypid, atttypmod), attnotnull
+           FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+          WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0
+          ORDER BY 1, attnum`,
+      );
+      const names = [...new Set(columns.map(({ name }) => name))];
+      const counts = names.map((name) => `(SELECT count(*) FROM ${name})`).join(', ');
+      return [columns, await server.sql(url, `SELECT ARRAY[${counts}]::text[]`)];
+    },
     tables: {
       create: async (table, shape) => {
         await server.sql(url, shapes[shape](`"${table}"`));
       },
-      describe: async (table) =>
-        await server.sql(
-          url,
-          `SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute
-            WHERE attrelid = $1::regclass AND attnum > 0 ORDER BY attnum`,
-          [`"${table}"`],
-        ),
+      shapes: tableShapes,
     },
-    child: () => ({
+    refused: { body: Buffer.from('"somebody@example.com \xff"', 'latin1') },
+    limits: { body: 64 * 1024 ** 2, rows: 50_000, bytes: 64 * 1024 ** 2 },
+    process: () => ({
       module: new URL('../../../connectors/postgres/index.js', import.meta.url).href,
       plugin: 'postgres',
       options: { url },
     }),
+    misconfigured: {
+      'wrong credentials': () =>
+        at((address) => {
+          address.password = 'not-the-password';
+        }),
+      'missing database': () =>
+        at((address) => {
+          address.pathname = '/nowhere';
+        }),
+      'missing grant': async (table) => {
+        await server.sql(
+          url,
+          `DO $$ BEGIN CREATE ROLE reader LOGIN PASSWORD 'reader-password';
+             EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+           CREATE TABLE IF NOT EXISTS "${table}" (${columns});
+           GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader`,
+        );
+        return at((address) => {
+          address.username = 'reader';
+          address.password = 'reader-password';
+        });
+      },
+    },
+    outage: { begin: () => server.stop(), end: () => server.start() },
+    secrets: () => [server.password, 'not-the-password', 'reader-password'],
   });
-  for (const claim of claims) it(claim.name, () => claim.run());
+  for (const claim of claims) it(claim.name, claim.run).timeout(60_000);
 
   describe('tables', () => {
     it('takes a partitioned table', async () => {

@@ -6,9 +6,9 @@ import { z } from 'zod';
 import { type Address, addressOf, readTls } from '../../../connectors/postgres/address.js';
 import plugins from '../../../connectors/postgres/index.js';
 import type { ConnectionOptions } from '../../../connectors/postgres/options.js';
+import { pluginOf } from '../../../core/conformance/instantiate.js';
+import { refused } from '../../../core/conformance/proof.js';
 import { instructionOf } from '../../../core/index.js';
-import { refused } from '../../conformance/destination.js';
-import { pluginOf } from '../../support/instantiate.js';
 
 const { config } = pluginOf(plugins, 'destination', 'postgres');
 const parse = (options: object): Address => addressOf(config.parse(options) as ConnectionOptions);

@@ -1,10 +1,9 @@
-import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import plugins from '../../../connectors/postgres/index.js';
+import { tokenStoreClaims } from '../../../core/conformance/index.js';
+import { instantiate, pluginOf } from '../../../core/conformance/instantiate.js';
+import { refused } from '../../../core/conformance/proof.js';
 import { instructionOf, type TokenStore } from '../../../core/index.js';
-import { instruction, refused } from '../../conformance/destination.js';
-import { tokenStoreClaims } from '../../conformance/token-store.js';
-import { instantiate, pluginOf } from '../../support/instantiate.js';
 import { startPostgres, type TestPostgres } from '../../support/postgres.js';
 
 const plugin = pluginOf(plugins, 'token-store', 'postgres');
@@ -21,7 +20,35 @@ describe('the postgres token store', () => {
   });
   after(() => server.destroy());
 
-  for (const claim of tokenStoreClaims(() => make())) it(claim.name, () => claim.run());
+  const at = (change: (address: URL) => void): TokenStore => {
+    const address = new URL(url);
+    change(address);
+    return make({ url: address.href, schema: 'guarded' });
+  };
+  const claims = tokenStoreClaims({
+    make: () => make(),
+    changes: 'by create and setActive',
+    misconfigured: {
+      'wrong credentials': () =>
+        at((address) => {
+          address.password = 'not-the-password';
+        }),
+      'missing database': () =>
+        at((address) => {
+          address.pathname = '/nowhere';
+        }),
+      'missing grant': async () => {
+        await server.sql(url, "CREATE ROLE clerk LOGIN PASSWORD 'clerk-password'; CREATE SCHEMA guarded");
+        return at((address) => {
+          address.username = 'clerk';
+          address.password = 'clerk-password';
+        });
+      },
+    },
+    outage: { begin: () => server.stop(), end: () => server.start() },
+    secrets: () => [server.password, 'not-the-password', 'clerk-password'],
+  });
+  for (const claim of claims) it(claim.name, claim.run);
 
   it('makes its table once when several open at once', async () => {
     const stores = Array.from({ length: 4 }, () => make({ table: 'made at once' }));
@@ -35,25 +62,6 @@ describe('the postgres token store', () => {
     const error = (await refused(store.open(never))) as Error;
     expect(instructionOf(error)).to.equal('config');
     expect(error.message).to.include('tokens').and.to.include('digest is missing');
-    await store.close();
-  });
-
-  it('calls a server that is away retryable, and recovers', async () => {
-    const store = make();
-    await store.open(never);
-    const token = {
-      key: randomUUID(),
-      digest: randomBytes(32),
-      description: 'shop',
-      active: true,
-      createdAt: new Date(),
-    };
-    await store.create(token);
-    await server.stop();
-    expect(await instruction(store.find(token.key))).to.equal('retry');
-    expect(await instruction(store.find(token.key))).to.equal('retry');
-    await server.start();
-    expect((await store.find(token.key))?.description).to.equal('shop');
     await store.close();
   });
 });

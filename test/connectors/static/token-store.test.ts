@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import plugins from '../../../connectors/static/index.js';
+import { absent, tokenStoreClaims } from '../../../core/conformance/index.js';
 import { instructionOf, messageOf, type TokenStore } from '../../../core/index.js';
 
 const key = '0f8fad5b-d9cb-469f-a165-70867728950e';
@@ -12,6 +13,30 @@ describe('the static token store', () => {
     plugin?.create(plugin.config.parse({ tokens }), () => {
       throw new Error('it needs nothing');
     }) as TokenStore;
+
+  const noSetup = absent('it needs no set-up');
+  const claims = tokenStoreClaims({
+    make: (held) =>
+      make(
+        held.map(({ key, digest, description, active, pipelines, expiresAt }) => ({
+          key,
+          sha256: Buffer.from(digest).toString('hex'),
+          description,
+          active,
+          pipelines,
+          expires: expiresAt?.toISOString(),
+        })),
+      ),
+    changes: absent('the tokens are listed in the YAML'),
+    misconfigured: {
+      'wrong credentials': noSetup,
+      'missing database': noSetup,
+      'missing grant': noSetup,
+    },
+    outage: absent('there is no connection to cut'),
+    secrets: () => [],
+  });
+  for (const claim of claims) it(claim.name, claim.run);
 
   it('finds a token that the YAML lists, active and for all pipelines unless it says otherwise', async () => {
     const store = make([{ key: key.toUpperCase(), sha256: sha256.toUpperCase() }]);

@@ -1,5 +1,6 @@
-import { type Key, keys, type Logger, type Plugin, type PluginKind } from '../../core/index.js';
-import { ProcessMetrics } from '../../core/metrics.js';
+import { type Key, keys, type Logger, type Plugin, type PluginKind } from '../index.js';
+import { ProcessMetrics } from '../metrics.js';
+import type { PluginLocation } from './subject.js';
 
 /** An instance of a plugin as the server would make it, named `warehouse`, with nowhere to log to. */
 export function instantiate<K extends PluginKind>(
@@ -29,6 +30,16 @@ export function pluginOf<K extends PluginKind>(
   const found = plugins.find((plugin) => plugin.kind === kind && plugin.name === name);
   if (found === undefined) throw new Error(`there is no ${kind} ${name}`);
   return found as unknown as Plugin<K>;
+}
+
+/** Loads a plugin from its module, in a child process; resolves to what makes instances of it. */
+export async function locate<K extends PluginKind>(
+  kind: K,
+  { module, plugin, options }: PluginLocation,
+): Promise<() => ReturnType<Plugin<K>['create']>> {
+  const { default: exported } = (await import(module)) as { default: Plugin | readonly Plugin[] };
+  const found = pluginOf(exported, kind, plugin);
+  return () => instantiate(found, options);
 }
 
 /** Says nothing. */

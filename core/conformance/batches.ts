@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import type { Batch, Row } from '../../core/index.js';
+import type { Batch, Row } from '../index.js';
 
 const letters = 'abcdefghijklmnopqrstuvwxyz';
 
@@ -8,6 +8,10 @@ export function makeRow(body?: Uint8Array | string, timestamp = Date.now() / 100
   const requestId = Array.from(randomBytes(20), (byte) => letters[byte % 26]).join('');
   const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? sample(requestId));
   return { requestId, timestamp, key: randomUUID(), body: bytes };
+}
+
+export function makeRows(count: number): Row[] {
+  return Array.from({ length: count }, () => makeRow());
 }
 
 /** A batch under a new id. */

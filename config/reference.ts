@@ -1,0 +1,83 @@
+import type { z } from 'zod';
+import type { Item } from './inventory.js';
+import { type JsonSchema, toJsonSchema } from './json-schema.js';
+import { pipelineSchema, pluginsSchema, policyKeys, policySchema, wholeServerSchema } from './sections.js';
+import { shapeAt } from './shape.js';
+import type { Path } from './source.js';
+import { expectation } from './wording.js';
+
+/** One option of the YAML, as people read of it. */
+export interface Option {
+  /** `flush.rows`; `tokens[].key` in a list. */
+  readonly name: string;
+  /** In the words of the error messages: `whole number from 1 to 64`. */
+  readonly type: string;
+  readonly required: boolean;
+  /** As one writes it. */
+  readonly default?: string;
+  /** Masked wherever configuration is shown. */
+  readonly secret: boolean;
+  readonly meaning: string;
+}
+
+/** What the YAML of a plugin's instance may say beside `type`; nothing where that cannot be told. */
+export function optionsOf({ kind, plugin, options }: Item): Option[] {
+  if (plugin === undefined) return [];
+  const engine = kind === 'destination' ? policyKeys : [];
+  const { type: _, ...properties } = options.properties ?? {};
+  return Object.entries(properties).flatMap(([key, json]) =>
+    describe(json as JsonSchema, {
+      schema: engine.includes(key) ? policySchema : plugin.config,
+      path: [key],
+      name: key,
+      required: options.required?.includes(key) ?? false,
+    }),
+  );
+}
+
+/** The options of a section that is not a plugin's. */
+export function sectionOptions(section: 'server' | 'plugins' | 'pipelines'): Option[] {
+  const schema = { server: wholeServerSchema, plugins: pluginsSchema, pipelines: pipelineSchema }[section];
+  const name = section === 'pipelines' ? 'pipelines.*' : section;
+  const found = describe(toJsonSchema(schema), { schema, path: [], name, required: false });
+  return section === 'plugins' ? found : found.slice(1);
+}
+
+interface Place {
+  readonly schema: z.ZodType;
+  readonly path: Path;
+  readonly name: string;
+  readonly required: boolean;
+}
+
+/** The option itself, then those inside of it. */
+function describe(json: JsonSchema, { schema, path, name, required }: Place): Option[] {
+  const shape = shapeAt(schema, path);
+  const { default: usual, description = '' } = json;
+  const option: Option = {
+    name,
+    type: expectation(shape)?.replaceAll(/(^| or )an? /g, '$1') ?? 'anything',
+    required,
+    ...(usual !== undefined && { default: typeof usual === 'string' ? usual : JSON.stringify(usual) }),
+    secret: shape.secret,
+    meaning: description,
+  };
+  return [option, ...inside(json, { schema, path, name })];
+}
+
+/** The options in a mapping, in the items of a list, or in a mapping with keys of the user's choice. */
+function inside(json: JsonSchema, place: Omit<Place, 'required'>): Option[] {
+  const { schema, path, name } = place;
+  const named = Object.entries(json.properties ?? {}).flatMap(([key, inner]) => {
+    const required = json.required?.includes(key) ?? false;
+    return describe(inner as JsonSchema, { schema, path: [...path, key], name: `${name}.${key}`, required });
+  });
+  const into = (inner: unknown, step: string | number, name: string): Option[] =>
+    typeof inner === 'object' ? inside(inner as JsonSchema, { schema, path: [...path, step], name }) : [];
+  return [
+    ...named,
+    ...into(json.items, 0, `${name}[]`),
+    ...into(json.additionalProperties, '*', `${name}.*`),
+    ...(json.anyOf ?? []).flatMap((each) => inside(each, place)),
+  ];
+}

@@ -1,0 +1,73 @@
+import type { Claim } from '../claim.js';
+import { same } from '../proof.js';
+import { withWrongToken } from './discards.js';
+import { fill, ids, lane, plenty, sealNext, sum } from './records.js';
+import { expectRecords, type SpoolClaim } from './stage.js';
+
+const splitting =
+  'split replaces a batch by its two halves, under new ids, in its place and order, all or nothing';
+
+export function splittingClaims(claim: SpoolClaim): Claim[] {
+  return [
+    claim(
+      'splits a batch into two halves under new ids, in its place and order',
+      splitting,
+      async ({ spool }) => {
+        const records = await fill(spool, lane, 12);
+        const whole = await sealNext(spool, lane, 7);
+        const later = await sealNext(spool, lane, 5);
+        await spool.split(whole);
+        const first = await spool.sealed(lane);
+        if (first === undefined) throw new Error('nothing is sealed after a split');
+        same('the rows of the first half', first.rows.length, 4);
+        await spool.split(first);
+        const parts = [];
+        for (let part = await spool.sealed(lane); part !== undefined; part = await spool.sealed(lane)) {
+          parts.push(part);
+          await spool.settle(part, 'landed');
+        }
+        same(
+          'the sizes of all parts',
+          parts.map(({ rows }) => rows.length),
+          [2, 2, 3, 5],
+        );
+        same(
+          'the rows of all parts',
+          parts.flatMap(({ rows }) => ids(rows)),
+          ids(records),
+        );
+        same(
+          'the bytes of all parts',
+          parts.map(({ bytes }) => bytes),
+          parts.map(({ rows }) => sum(rows)),
+        );
+        same('the id of the last', parts.at(-1)?.id, later.id);
+        same('the number of different ids', new Set([whole, first, ...parts].map(({ id }) => id)).size, 6);
+      },
+    ),
+
+    claim(
+      'splits a batch of thousands down to single rows, with discards in it',
+      splitting,
+      async ({ spool }) => {
+        await fill(spool, lane, 1030);
+        const read = await spool.read(lane, plenty);
+        const rows = read.filter((_, index) => index % 100 !== 7);
+        const discarded = read.filter((_, index) => index % 100 === 7);
+        await spool.seal(lane, rows, discarded.map(withWrongToken));
+        for (let splits = 0; splits < 10; splits++) {
+          const part = await spool.sealed(lane);
+          if (part === undefined || part.rows.length === 1) break;
+          await spool.split(part);
+        }
+        await expectRecords(spool, lane, rows.length);
+        const seen: string[] = [];
+        for (let part = await spool.sealed(lane); part !== undefined; part = await spool.sealed(lane)) {
+          seen.push(...ids(part.rows));
+          await spool.settle(part, 'landed');
+        }
+        same('the rows of all parts', seen, ids(rows));
+      },
+    ),
+  ];
+}
