@@ -38,9 +38,16 @@ export function readPipelines(
     checkDestinations(source, pipeline, path, destinations);
     const options = validate(pipelineSchema, { source, entry: pipeline, path });
     if (options === undefined) continue;
-    const { name, destination, table, paused } = options.value;
+    const { name, destination, table, paused, limit } = options.value;
     const names = typeof destination === 'string' ? [destination] : destination;
-    pipelines.set(id, { id, name: name ?? table, destinations: names, table, paused });
+    pipelines.set(id, {
+      id,
+      name: name ?? table,
+      destinations: names,
+      table,
+      paused,
+      ...(limit && { limit }),
+    });
   }
   return pipelines;
 }

@@ -128,4 +128,11 @@ export const pipelineSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('Senders are answered and nothing is lost, but nothing is loaded'),
+  limit: z
+    .strictObject({
+      requests: z.number().positive().optional().describe('Requests a second'),
+      bytes: sizeFrom(1, '1B').optional().describe('Bytes of bodies a second'),
+    })
+    .optional()
+    .describe('What its senders may send, over all workers; more is answered 429'),
 });

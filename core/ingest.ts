@@ -7,7 +7,8 @@ import { keys, parts } from './keys.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
-import { accepted, errorOf, type Reply, refused, replies } from './reply.js';
+import type { RateLimit } from './rate-limit.js';
+import { accepted, errorOf, type Reply, refused, replies, tooManyRequests } from './reply.js';
 import { readCredentials } from './request.js';
 import { type LaneId, laneId, type Spool } from './spool.js';
 
@@ -22,6 +23,7 @@ export type Posted = Buffer | (() => Promise<Buffer | Reply>);
 export class Ingest {
   readonly #spool: Spool;
   readonly #routes: ReadonlyMap<string, readonly LaneId[]>;
+  readonly #limits: ReadonlyMap<string, RateLimit>;
   readonly #logger: Logger;
   readonly #tally: Tally;
   #lastComplaint = 0;
@@ -29,10 +31,12 @@ export class Ingest {
   constructor(
     @inject(parts.spool) spool: Spool,
     @inject(parts.pipelines) pipelines: ReadonlyMap<string, Pipeline>,
+    @inject(parts.limits) limits: ReadonlyMap<string, RateLimit>,
     @inject(keys.logger) logger: Logger,
     @inject(keys.metrics) metrics: Metrics,
   ) {
     this.#spool = spool;
+    this.#limits = limits;
     this.#logger = logger;
     this.#tally = new Tally(metrics);
     this.#routes = new Map(
@@ -64,6 +68,11 @@ export class Ingest {
       }
       const body = readBody(unpacked);
       if (typeof body === 'string') return this.#refuse(body);
+      const wait = this.#limits.get(pipeline)?.take(body.length) ?? 0;
+      if (wait > 0) {
+        this.#tally.refused('TOO_MANY_REQUESTS');
+        return tooManyRequests(wait);
+      }
 
       const requestId = newRequestId();
       const timestamp = unixTimestamp();

@@ -3,6 +3,7 @@ import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import type { Outlet } from './outlet.js';
 import type { Pipeline } from './pipeline.js';
+import type { RateLimit } from './rate-limit.js';
 import type { Spool } from './spool.js';
 import type { TokenStore } from './token-store.js';
 
@@ -30,6 +31,8 @@ export const parts = {
   tokens: key<TokenStore>('tokens'),
   /** By id. */
   pipelines: key<ReadonlyMap<string, Pipeline>>('pipelines'),
+  /** Of this process, by the pipeline's id; those without one are absent. */
+  limits: key<ReadonlyMap<string, RateLimit>>('limits'),
   /** By the destination's name. */
   outlets: key<ReadonlyMap<string, Outlet>>('outlets'),
 } as const;

@@ -1,3 +1,4 @@
+import type { Limit } from './rate-limit.js';
 import type { BatchLimits } from './spool.js';
 
 /** A numbered route from senders to a table in one destination, or in several. */
@@ -10,6 +11,8 @@ export interface Pipeline {
   readonly table: string;
   /** Accepts and keeps, and lands nothing. */
   readonly paused: boolean;
+  /** What its senders may send; more is refused. */
+  readonly limit?: Limit;
 }
 
 /** How the engine treats one destination. */

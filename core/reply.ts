@@ -22,6 +22,11 @@ export function refused(code: RefusalCode): Reply {
   return failure(400, code);
 }
 
+/** More than the pipeline's limit. @param wait seconds after which to try again */
+export function tooManyRequests(wait: number): Reply {
+  return failure(429, 'TOO_MANY_REQUESTS', { 'Retry-After': String(wait) });
+}
+
 export const replies = {
   methodNotAllowed: failure(405, 'METHOD_NOT_ALLOWED', { Allow: 'POST' }),
   bodyTooLarge: failure(413, 'BODY_TOO_LARGE'),

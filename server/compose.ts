@@ -9,6 +9,7 @@ import type { Logger } from '../core/logger.js';
 import { type Metrics, ProcessMetrics } from '../core/metrics.js';
 import { Outlet } from '../core/outlet.js';
 import type { Pipeline } from '../core/pipeline.js';
+import { RateLimit } from '../core/rate-limit.js';
 import { createInstance } from '../core/scope.js';
 import type { Spool } from '../core/spool.js';
 import type { TokenStore } from '../core/token-store.js';
@@ -23,6 +24,7 @@ export function compose(config: Config, logger: Logger): Container {
   root.bind<Logger>(keys.logger).toConstantValue(logger);
   root.bind<Metrics>(keys.metrics).toConstantValue(new ProcessMetrics());
   root.bind<ReadonlyMap<string, Pipeline>>(parts.pipelines).toConstantValue(config.pipelines);
+  root.bind<ReadonlyMap<string, RateLimit>>(parts.limits).toConstantValue(limits(config));
   root
     .bind<Spool>(parts.spool)
     .toDynamicValue(() => createInstance(root, config.spool.plugin, config.spool.name, config.spool.options))
@@ -41,6 +43,14 @@ export function compose(config: Config, logger: Logger): Container {
   root.bind(Authenticator).toSelf();
   root.bind(Engine).toSelf();
   return root;
+}
+
+/** Each ack worker keeps its part of a limit: connections spread over them evenly enough. */
+function limits({ pipelines, server }: Config): ReadonlyMap<string, RateLimit> {
+  const limited = [...pipelines.values()].filter(({ limit }) => limit !== undefined);
+  return new Map(
+    limited.map(({ id, limit = {} }) => [id, new RateLimit(limit, 1 / server.webhooks.workers)]),
+  );
 }
 
 function outlets(root: Container, config: Config): ReadonlyMap<string, Outlet> {

@@ -21,7 +21,11 @@ import { type LmdbSpoolOptions, openParts, type Parts } from './parts.js';
 /** How often the load process frees the snapshots of readers that were killed, in milliseconds. */
 const readerCheckEvery = 60_000;
 
-/** The embedded spool: one LMDB environment on this machine's disk, shared by several processes. */
+/**
+ * The embedded spool, on this machine's disk, shared by several processes. Whoever answers senders appends to a
+ * journal of its own, one durable write a group; whoever reads moves the journals into LMDB first, where a
+ * lane's records are one range.
+ */
 export class LmdbSpool implements Spool {
   readonly #options: LmdbSpoolOptions;
   readonly #logger: ErrorLogger;

@@ -19,6 +19,7 @@ describe(`a plain connection answers as node:http does (SEED=${seed} STREAMS=${s
   const ingest = new Ingest(
     fakeSpool(),
     new Map([['1', { id: '1', name: '1', table: 't', destinations: ['out'], paused: false }]]),
+    new Map(),
     console as never,
     new ProcessMetrics(),
   );

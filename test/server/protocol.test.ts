@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { type Answer, eventually, Hookline } from '../support/hookline.js';
@@ -24,6 +25,7 @@ describe('the webhook protocol', () => {
 pipelines:
   835212: { name: One, destination: out, table: one }
   9007199254740991: { name: Two, destination: out, table: two }
+  7: { name: Limited, destination: out, table: three, limit: { requests: 3 } }
 `,
       { webhooks: ', maxBody: 64KiB, headerTimeout: 2s, bodyTimeout: 2s' },
     );
@@ -263,6 +265,21 @@ pipelines:
         expect(await response.json()).to.deep.equal({ success: false, error: 'METHOD_NOT_ALLOWED' });
       });
     }
+
+    it('answers 429 TOO_MANY_REQUESTS with Retry-After past the limit of a pipeline, and 200 again after it', async () => {
+      const limited = `/?${good.replace('835212', '7')}`;
+      const replies = await Promise.all(Array.from({ length: 20 }, () => post(limited)));
+      const refused = replies.filter(({ status }) => status !== 200);
+      expect(refused.length).to.be.within(14, 17);
+      for (const { status, headers, answer } of refused) {
+        expect(status).to.equal(429);
+        expect(headers.get('retry-after')).to.equal('1');
+        expect(answer).to.deep.equal({ success: false, error: 'TOO_MANY_REQUESTS' });
+      }
+      expect((await post(`/?${good}`)).status).to.equal(200);
+      await sleep(1000);
+      expect((await post(limited)).status).to.equal(200);
+    });
 
     it('answers 413 BODY_TOO_LARGE by the announced length, without reading the rest', async () => {
       const head = `POST /?${good} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n{`;

@@ -1,6 +1,6 @@
-import { close, write } from 'node:fs';
+import { close, fdatasync, write } from 'node:fs';
 import { thisProcess } from '../process-identity.js';
-import type { JournalFolder } from './folder.js';
+import { durably, type JournalFolder } from './folder.js';
 import { encodeHeader, headerLength } from './segment.js';
 
 /** How long a healthy disk never takes for one write, in milliseconds. */
@@ -51,13 +51,21 @@ export class JournalFile {
         () => reject(new Error(`the disk has not answered for ${patience / 1000} seconds`)),
         patience,
       );
-      write(this.#file, frame, 0, frame.length, this.#end, (error, written) => {
+      const settle = (error: Error | null) => {
         clearTimeout(impatient);
-        if (error !== null) return reject(error);
-        if (written < frame.length) return reject(new Error('the disk took only a part of what was written'));
+        if (error !== null) {
+          reject(error);
+          return;
+        }
         this.#end += frame.length;
         this.#nextFrame++;
         resolve();
+      };
+      write(this.#file, frame, 0, frame.length, this.#end, (error, written) => {
+        if (error !== null) settle(error);
+        else if (written < frame.length) settle(new Error('the disk took only a part of what was written'));
+        else if (durably === 0) fdatasync(this.#file, settle);
+        else settle(null);
       });
     });
   }
