@@ -11,6 +11,12 @@ const sizes: Readonly<Record<string, number>> = {
   TiB: 1024 ** 4,
 };
 
+/** A size as `bytes` reads it, in the largest unit that it fills: `64MiB`, `1.5GiB`. */
+export function formatBytes(bytes: number): string {
+  const [unit, length] = Object.entries(sizes).findLast(([, each]) => bytes >= each) ?? ['B', 1];
+  return `${Math.round((bytes / length) * 10) / 10}${unit}`;
+}
+
 const durations: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,

@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import { OverloadedError } from '../../core/index.js';
+import { formatBytes, OverloadedError } from '../../core/index.js';
 import type { Environment } from './environment.js';
 import type { Appender } from './journal/appender.js';
 import type { Importer } from './journal/importer.js';
@@ -88,27 +88,16 @@ export class Capacity {
     const wanted = this.#since + size;
     if (this.#live + wanted > this.#maxSize) {
       return (
-        `the spool at ${this.#environment.path} is full (maxSize ${readable(this.#maxSize)}): see why its ` +
+        `the spool at ${this.#environment.path} is full (maxSize ${formatBytes(this.#maxSize)}): see why its ` +
         'lanes do not drain, revive or drop dead letters, or raise maxSize'
       );
     }
     if (this.#room - wanted < this.#reserve) {
       return (
-        `the disk of the spool at ${this.#environment.path} is full (its last ${readable(this.#reserve)} are ` +
+        `the disk of the spool at ${this.#environment.path} is full (its last ${formatBytes(this.#reserve)} are ` +
         'kept for draining the spool): make room on it'
       );
     }
     return undefined;
   }
-}
-
-function readable(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let size = bytes;
-  let unit = 0;
-  while (size >= 1024 && unit < units.length - 1) {
-    size /= 1024;
-    unit++;
-  }
-  return `${Math.round(size * 10) / 10}${units[unit]}`;
 }

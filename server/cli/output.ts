@@ -46,18 +46,6 @@ export function age(seconds: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-/** `0 B`, `12.3 KiB`, `4.0 GiB`. */
-export function size(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
-}
-
 /** One line, at most so many characters. */
 export function brief(text: string, most = 80): string {
   const line = text.replaceAll(/\s+/g, ' ');

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { formatBytes } from '../../core/options.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { configOption, jsonOption } from '../cli/options.js';
-import { age, brief, paint, printJson, printTable, size } from '../cli/output.js';
+import { age, brief, paint, printJson, printTable } from '../cli/output.js';
 import { Session } from '../cli/session.js';
 import { webhookUrl } from '../instance.js';
 import { type LaneOverview, overview } from '../overview.js';
@@ -59,7 +60,7 @@ function show(lanes: readonly LaneOverview[]): void {
       lane.table,
       paint(colours[lane.state], lane.state),
       String(lane.records),
-      size(lane.bytes),
+      formatBytes(lane.bytes),
       age(lane.lag),
       String(lane.deadLetters),
       String(lane.discards),
