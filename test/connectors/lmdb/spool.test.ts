@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,6 @@ import { instructionOf, laneId, messageOf, type SealedBatch, type Spool } from '
 import { Program } from '../../support/program.js';
 
 const lane = laneId('835212', 'warehouse');
-const other = laneId('7', 'lake');
 const plenty = { rows: 1_000_000, bytes: 1e9 } as const;
 const gibibyte = 1024 ** 3;
 
@@ -80,100 +79,6 @@ describe('the lmdb spool', () => {
       remove: async () => {},
     });
     for (const claim of claims) it(claim.name, claim.run).timeout(60_000);
-  });
-
-  it('keeps every acknowledged record over SIGKILL at any moment', async () => {
-    for (let round = 1; round <= 6; round++) {
-      const program = run('lmdb-append', [path, log, `${lane},${other}`, 64]);
-      await untilLogged((round - 1) * 200 + 1);
-      await sleep(Math.random() * 150);
-      await program.kill();
-      const acked = await logged();
-      const spool = await open();
-      for (const each of [lane, other]) {
-        const rows = await spool.read(each, plenty);
-        const found = new Set(ids(rows));
-        expect(acked.filter((id) => !found.has(id))).to.deep.equal([]);
-        expect(found.size).to.equal(rows.length);
-        expect(await spool.depth(each)).to.deep.equal({
-          records: rows.length,
-          bytes: rows.reduce((bytes, { body }) => bytes + body.length, 0),
-          oldest: Math.min(...rows.map(({ timestamp }) => timestamp)),
-        });
-      }
-      await spool.close();
-    }
-  });
-
-  it('loads what several processes append, each record once, while they append', async () => {
-    const writers = [1, 2, 3].map(() => run('lmdb-append', [path, log, lane, 32, 2000]));
-    const spool = await claimed();
-    const landed: string[] = [];
-    const ended = Promise.all(writers.map((writer) => writer.done()));
-    let writing = true;
-    void ended.finally(() => {
-      writing = false;
-    });
-    while (writing) {
-      landed.push(...(await settleAll(spool, lane, 500)));
-      await sleep(1);
-    }
-    await ended;
-    landed.push(...(await settleAll(spool, lane, 500)));
-    expect(landed.length).to.equal(6000);
-    expect(landed.sort()).to.deep.equal((await logged()).sort());
-    expect(await spool.depth(lane)).to.deep.equal({ records: 0, bytes: 0 });
-  });
-
-  it('loses nothing and doubles nothing when the loader is killed again and again', async () => {
-    const warehouse = join(folder, 'warehouse');
-    const writer = run('lmdb-append', [path, log, `${lane},${other}`, 8, 4000]);
-    for (let round = 0; round < 10; round++) {
-      const loader = run('lmdb-load', [path, warehouse, `${lane},${other}`, 40]);
-      const before = await claims(warehouse);
-      while ((await claims(warehouse)) === before && loader.output === '') await sleep(5);
-      await sleep(Math.random() * 120);
-      await loader.kill();
-      await appendFile(warehouse, '\n');
-      expect(loader.output).to.equal('');
-    }
-    await writer.done();
-    const spool = await claimed();
-    const written = await batchesIn(warehouse);
-    const appended = (await logged()).sort();
-    for (const each of [lane, other]) {
-      const landed = written.filter((batch) => batch.lane === each).flatMap(({ rows }) => rows);
-      const rest: string[] = [];
-      for (let batch = await spool.sealed(each); batch !== undefined; batch = await spool.sealed(each)) {
-        if (!written.some(({ id }) => id === batch?.id)) rest.push(...ids(batch.rows));
-        await spool.settle(batch, 'landed');
-      }
-      rest.push(...(await settleAll(spool, each)));
-      const dead = (await spool.dead({ pipeline: each.split('/')[0] ?? '' })).map(
-        ({ requestId }) => requestId,
-      );
-      const discarded = (await spool.discards(10_000)).filter((entry) => entry.lane === each);
-      const [count] = (await spool.discardCounts()).filter((entry) => entry.lane === each);
-      expect(count?.count).to.equal(discarded.length);
-      const all = [...landed, ...rest, ...dead, ...discarded.map(({ requestId }) => requestId)];
-      expect(all.length).to.equal(appended.length);
-      expect(all.sort()).to.deep.equal(appended);
-      expect(await spool.depth(each)).to.deep.equal({ records: 0, bytes: 0 });
-    }
-    expect(await spool.pending()).to.deep.equal([]);
-  }).timeout(40_000);
-
-  it('gives a dead letter that two processes revive at once back once', async () => {
-    const spool = await claimed();
-    const records = await fill(spool, lane, 200);
-    for (let count = 0; count < 200; count++) {
-      await spool.settle(await sealNext(spool, lane, 1), { reason: 'no' });
-    }
-    const revivers = [1, 2].map(() => run('lmdb-revive', [path]));
-    for (const reviver of revivers) await reviver.done();
-    const counts = revivers.map(({ output }) => Number(output));
-    expect((counts[0] ?? 0) + (counts[1] ?? 0)).to.equal(200);
-    expect((await settleAll(spool, lane)).sort()).to.deep.equal(ids(records).sort());
   });
 
   it('is refused to a second process while the first one lives, with its pid and what to do', async () => {
@@ -345,12 +250,6 @@ describe('the lmdb spool', () => {
     }
   });
 
-  it('keeps no process alive once it is closed', async () => {
-    const program = run('lmdb-append', [path, log, lane, 4, 20]);
-    expect(await program.exited).to.equal(0);
-    expect(await logged()).to.have.length(20);
-  });
-
   it('is a plugin with a path and 50 GiB unless the YAML says otherwise', () => {
     const plugin = plugins.find(({ kind }) => kind === 'spool');
     expect(plugin?.config.parse({ path: '/var/lib/hookline' })).to.deep.equal({
@@ -361,21 +260,3 @@ describe('the lmdb spool', () => {
     expect(plugin?.config.safeParse({}).success).to.equal(false);
   });
 });
-
-async function claims(warehouse: string): Promise<number> {
-  const text = await readFile(warehouse, 'utf8').catch(() => '');
-  return text.split('"claimed"').length - 1;
-}
-
-/** The warehouse's ledger: the first write of each batch id. A second one has to have the same rows. */
-async function batchesIn(warehouse: string) {
-  const written = new Map<string, Pick<SealedBatch, 'id' | 'lane'> & { readonly rows: string[] }>();
-  for (const line of (await readFile(warehouse, 'utf8')).split('\n')) {
-    if (!line.startsWith('{"lane"') || !line.endsWith('}')) continue;
-    const batch = JSON.parse(line) as { id: string; lane: typeof lane; rows: string[] };
-    const first = written.get(batch.id);
-    if (first === undefined) written.set(batch.id, batch);
-    else expect(batch.rows).to.deep.equal(first.rows);
-  }
-  return [...written.values()];
-}
