@@ -98,7 +98,8 @@ export class Post<A extends RoleAnswers> {
     const child = this.#process;
     if (child === undefined) return;
     const kill = setTimeout(() => child.kill('SIGKILL'), grace);
-    await this.#channel?.ask('stop', grace * 0.8, grace).catch(() => undefined);
+    // One that is still starting may not hear it yet, and has nothing to finish.
+    if (this.#up) await this.#channel?.ask('stop', grace * 0.8, grace).catch(() => undefined);
     child.kill('SIGTERM');
     await this.#exited;
     clearTimeout(kill);

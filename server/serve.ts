@@ -29,7 +29,7 @@ export async function run(options: ServeOptions): Promise<void> {
   const container = compose(config, logger);
   const supervisor = new Supervisor(config, options.role, logger, container.get(keys.metrics));
   const lifecycle = new Lifecycle();
-  obeySignals(supervisor, lifecycle, config, logger);
+  const ending = obeySignals(supervisor, lifecycle, config, logger);
 
   lifecycle.opened('roles', () => supervisor.close());
   try {
@@ -49,14 +49,22 @@ export async function run(options: ServeOptions): Promise<void> {
       logger.info({}, `the admin API is on ${adminUrl(config)}`);
     }
   } catch (error) {
+    // Told to end while it started: what failed was cut off, and the signal's handler closes everything.
+    if (ending()) return;
     await lifecycle.close();
     throw inUse(error, config);
   }
+  if (ending()) return;
   if (options.welcome) await welcome(config, container, supervisor.port);
 }
 
-/** SIGTERM and Ctrl-C end in order; a second one ends at once. */
-function obeySignals(supervisor: Supervisor, lifecycle: Lifecycle, config: Config, logger: Logger): void {
+/** SIGTERM and Ctrl-C end in order; a second one ends at once. Returns whether one has come. */
+function obeySignals(
+  supervisor: Supervisor,
+  lifecycle: Lifecycle,
+  config: Config,
+  logger: Logger,
+): () => boolean {
   let since: number | undefined;
   const end = async (signal: string) => {
     // `npm start` passes on what the terminal has sent to all: that is one signal, not two.
@@ -83,6 +91,7 @@ function obeySignals(supervisor: Supervisor, lifecycle: Lifecycle, config: Confi
   };
   process.on('SIGTERM', (signal) => void end(signal));
   process.on('SIGINT', (signal) => void end(signal));
+  return () => since !== undefined;
 }
 
 function inUse(error: unknown, config: Config): unknown {

@@ -23,6 +23,7 @@ export class Supervisor {
   readonly #metrics: Metrics;
   readonly #acks: readonly Post<AckAnswers>[];
   readonly #load: Post<LoadAnswers> | undefined;
+  #retired = false;
 
   constructor(config: Config, chosen: ReadonlySet<RoleName>, logger: Logger, metrics: Metrics) {
     this.#config = config;
@@ -49,7 +50,9 @@ export class Supervisor {
   /** Rejects when an ack worker cannot start; a load process that cannot is tried again and again. */
   async open(): Promise<void> {
     for (const ack of this.#acks) await ack.open();
+    if (this.#retired) return;
     this.#load?.open().catch((error) => {
+      if (this.#retired) return;
       this.#logger.error({}, `the load process could not start: ${messageOf(error)}`);
       this.#load?.kill();
     });
@@ -108,6 +111,7 @@ export class Supervisor {
 
   /** From now on a child that ends, as by a signal to the whole process group, is not replaced. */
   retire(): void {
+    this.#retired = true;
     for (const post of this.#posts()) post.retire();
   }
 

@@ -117,6 +117,20 @@ describe('the roles', function () {
     socket.destroy();
   });
 
+  it('end at once, and well, when they are told to while they start', async () => {
+    for (let delay = 400; delay <= 1000; delay += 60) {
+      const started = server.start().catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      const begun = Date.now();
+      server.signal('SIGTERM');
+      // Before it listens to signals at all, the signal itself ends it.
+      expect(await server.exited(), server.output).to.be.oneOf([0, null]);
+      expect(Date.now() - begun, server.output).to.be.below(4000);
+      expect(server.output).not.to.match(/could not start|"level":50/);
+      await started;
+    }
+  });
+
   it('end in order when one signal comes twice, from the terminal and from npm', async () => {
     await server.start();
     server.signal('SIGTERM');

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from './free-ports.js';
 
 const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url));
 
@@ -24,15 +24,6 @@ export interface TestToken {
   readonly key: string;
   readonly token: string;
   readonly urls: Readonly<Record<string, string>>;
-}
-
-/** A free port on loopback. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { readonly port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Waits until `look` gives something; fails after `timeout` milliseconds. */
@@ -83,7 +74,8 @@ export class Hookline {
     } = {},
   ): Promise<Hookline> {
     const folder = await mkdtemp(join(tmpdir(), 'hookline-test-'));
-    const hookline = new Hookline(folder, await freePort(), await freePort(), options.env ?? {});
+    const [webhooks = 0, admin = 0] = await freePorts(2);
+    const hookline = new Hookline(folder, webhooks, admin, options.env ?? {});
     await hookline.configure(sections, options);
     return hookline;
   }

@@ -3,12 +3,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, chown, cp, mkdtemp, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { freePorts } from './free-ports.js';
 
 const run = promisify(execFile);
 
@@ -44,7 +44,8 @@ export async function startPostgres(): Promise<TestPostgres> {
   if (owner !== undefined) await chown(folder, owner.uid, owner.gid);
   const found = await binaries();
   const usable = owner === undefined ? found : await reachableByAll(found);
-  const server = new Server(folder, owner, await freePort(), usable);
+  const [port = 0] = await freePorts(1);
+  const server = new Server(folder, owner, port, usable);
   await server.initialise();
   await server.start();
   return server;
@@ -98,16 +99,6 @@ async function serverUser(): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const [uid, gid] = await Promise.all([run('id', ['-u', 'nobody']), run('id', ['-g', 'nobody'])]);
   return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 class Server implements TestPostgres {

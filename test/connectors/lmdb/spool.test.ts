@@ -11,7 +11,7 @@ import type { LmdbSpoolOptions } from '../../../connectors/lmdb/parts.js';
 import { LmdbSpool } from '../../../connectors/lmdb/spool.js';
 import { spoolClaims } from '../../../core/conformance/index.js';
 import { fill, ids, makeRecord, sealNext, settleAll } from '../../../core/conformance/spool/records.js';
-import { instructionOf, laneId, messageOf, type SealedBatch, type Spool } from '../../../core/index.js';
+import { instructionOf, laneId, messageOf, type Spool } from '../../../core/index.js';
 import { Program } from '../../support/program.js';
 
 const lane = laneId('835212', 'warehouse');
