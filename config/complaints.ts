@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import { blank } from '../core/mask.js';
+import type { Path } from './path.js';
 import { leaves } from './secrets.js';
 import { keysOf, type Shape, shapeAt } from './shape.js';
-import type { Path, Source } from './source.js';
+import type { Source } from './source.js';
 import { type Entry, follow, pointOf, type ScalarNode, scalars, type Tree } from './tree.js';
 import { actual, didYouMean, expectation, known, refusal, remedy } from './wording.js';
 

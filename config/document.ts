@@ -11,7 +11,8 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { interpolate, type Surroundings } from './interpolate.js';
-import type { Path, Source } from './source.js';
+import type { Path } from './path.js';
+import type { Source } from './source.js';
 import { reportSyntax } from './syntax.js';
 import type { Entry, ListNode, MappingNode, ScalarNode, Tree } from './tree.js';
 

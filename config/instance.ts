@@ -1,9 +1,10 @@
 import { messageOf } from '../core/errors.js';
 import type { Plugin, PluginKind } from '../core/plugin.js';
 import type { Registry } from '../core/registry.js';
+import type { Path } from './path.js';
 import type { PluginInstance } from './schema.js';
 import { policyKeys } from './sections.js';
-import type { Path, Source } from './source.js';
+import type { Source } from './source.js';
 import { type Entry, pointOf, type ScalarNode } from './tree.js';
 import { validate } from './validate.js';
 import { actual, didYouMean, known } from './wording.js';

@@ -1,7 +1,8 @@
 import type { Pipeline } from '../core/pipeline.js';
 import type { Destinations } from './destinations.js';
+import type { Path } from './path.js';
 import { pipelineSchema } from './sections.js';
-import type { Path, Source } from './source.js';
+import type { Source } from './source.js';
 import { type Entry, isNothing, pointOf } from './tree.js';
 import { validate } from './validate.js';
 import { didYouMean, known } from './wording.js';

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import type { Item } from './inventory.js';
 import { type JsonSchema, toJsonSchema } from './json-schema.js';
+import type { Path } from './path.js';
 import { pipelineSchema, pluginsSchema, policyKeys, policySchema, wholeServerSchema } from './sections.js';
 import { shapeAt } from './shape.js';
-import type { Path } from './source.js';
 import { expectation } from './wording.js';
 
 /** One option of the YAML, as people read of it. */

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { hide } from '../core/mask.js';
+import type { Path } from './path.js';
 import { shapeAt } from './shape.js';
-import type { Path } from './source.js';
 import type { Entry, ScalarNode } from './tree.js';
 
 /** What a configuration keeps secret, and what it says openly. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Form } from '../core/options.js';
-import type { Path } from './source.js';
+import type { Path } from './path.js';
 
 type Schema = z.core.$ZodType;
 type Types = z.core.$ZodTypes;

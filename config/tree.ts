@@ -1,4 +1,4 @@
-import type { Path } from './source.js';
+import type { Path } from './path.js';
 
 /** A YAML file as a tree of values that know where they stand; aliases, merges and `${...}` are resolved. */
 export type Tree = ScalarNode | MappingNode | ListNode;

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { messageOf } from '../core/errors.js';
 import { baseFolder } from '../core/options.js';
 import { Complaints, type Place, redact, unworded } from './complaints.js';
-import type { Path } from './source.js';
+import type { Path } from './path.js';
 import { type Entry, follow, plain, type ScalarNode, scalars } from './tree.js';
 
 /**

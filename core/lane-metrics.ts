@@ -1,4 +1,4 @@
-import type { LaneState } from './lane.js';
+import type { LaneState } from './lane-status.js';
 import type { Labels, Metrics } from './metrics.js';
 import type { Depth, DiscardReason, SealedBatch } from './spool.js';
 
