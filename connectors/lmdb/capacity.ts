@@ -69,8 +69,10 @@ export class Capacity {
   #measure(): void {
     const { live, file } = this.#environment.usage();
     const { bavail, bsize } = statfsSync(this.#environment.path);
-    this.#live = live + this.#importer.waiting();
-    this.#room = bavail * bsize + (file - live);
+    const waiting = this.#importer.waiting();
+    this.#live = live + waiting;
+    // What waits in the journals needs its room in LMDB too before theirs is free, and up to twice as much.
+    this.#room = bavail * bsize + (file - live) - 2 * waiting;
     this.#since = this.#appender.waiting;
     this.#measuredAt = performance.now();
     clearTimeout(this.#next);

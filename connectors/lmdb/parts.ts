@@ -30,7 +30,7 @@ export async function openParts({ path, maxSize }: LmdbSpoolOptions, logger: Err
   const discards = new Discards(environment);
   const claim = new Claim(environment);
   const writers = new Writers(environment);
-  const journal = new JournalFolder(path, await writers.spoolId());
+  const journal = new JournalFolder(path, await writers.spoolId(), segmentLengthFor(maxSize));
   journal.tidy();
   for (const folder of journal.strangers()) {
     logger.error(
@@ -40,9 +40,10 @@ export async function openParts({ path, maxSize }: LmdbSpoolOptions, logger: Err
     );
   }
   const importer = new Importer(environment, journal, records, writers, logger);
-  const appender = new Appender(journal, writers, segmentLengthFor(maxSize));
+  const appender = new Appender(journal, writers);
   return {
     environment,
+    journal,
     records,
     batches,
     dead,

@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 
 /** Which process it is, of all that ever had its pid. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** Tells a process from a later one with the same pid; empty where the system does not say. */
+  /**
+   * When it started, in the system's own ticks, and in which namespace of pids: `81234@4026531836`. Empty
+   * where the system does not say.
+   */
   readonly started: string;
 }
 
@@ -11,25 +14,41 @@ export function thisProcess(): ProcessIdentity {
   return { pid: process.pid, started: startOf(process.pid) ?? '' };
 }
 
+/** True also when the system does not tell. A process of another namespace, as of a container, is not seen. */
 export function isAlive({ pid, started }: ProcessIdentity): boolean {
-  const now = startOf(pid);
-  if (now !== undefined) return started === '' || now === started;
-  if (process.platform === 'linux') return false;
   try {
+    const now = startOf(pid);
+    if (now !== undefined) return started === '' || now === started;
+    if (process.platform === 'linux') return false;
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 
-/** When a process started, in the system's own ticks; `undefined` when it is gone or the system is not Linux. */
+/** Whether nobody can tell from here whether the process lives. */
+export function isForeign({ started }: ProcessIdentity): boolean {
+  return started !== '' && !started.endsWith(`@${namespace()}`);
+}
+
+/** `undefined` when the process is gone or the system is not Linux. */
 function startOf(pid: number): string | undefined {
+  if (process.platform !== 'linux') return undefined;
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' || state === 'X' ? undefined : rest[18];
-  } catch {
-    return undefined;
+    return state === 'Z' || state === 'X' ? undefined : `${rest[18]}@${namespace()}`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined;
+    throw error;
   }
+}
+
+let known: string | undefined;
+
+function namespace(): string {
+  known ??= process.platform === 'linux' ? (/[0-9]+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '') : '';
+  return known;
 }

@@ -18,6 +18,9 @@ import { sealedTo } from './batches.js';
 import type { ErrorLogger } from './journal/importer.js';
 import { type LmdbSpoolOptions, openParts, type Parts } from './parts.js';
 
+/** Bytes moved out of the journals after which a read is content with what its lane has. */
+const enough = 256 * 1024 * 1024;
+
 /** How often the load process frees the snapshots of readers that were killed, in milliseconds. */
 const readerCheckEvery = 60_000;
 
@@ -65,13 +68,15 @@ export class LmdbSpool implements Spool {
 
   async pending(): Promise<LaneId[]> {
     const { claim, environment, importer, records } = this.#open();
-    await importer.advance();
+    const failure = await importer.advance().then(() => undefined, asFailure);
     environment.refresh();
     if (claim.held && performance.now() - this.#readersCheckedAt > readerCheckEvery) {
       this.#readersCheckedAt = performance.now();
       environment.forgetDeadReaders();
     }
-    return records.lanes();
+    const lanes = records.lanes();
+    if (failure !== undefined && lanes.length === 0) throw failure.error;
+    return lanes;
   }
 
   async sealed(lane: LaneId): Promise<SealedBatch | undefined> {
@@ -82,11 +87,17 @@ export class LmdbSpool implements Spool {
 
   async read(lane: LaneId, limits: BatchLimits): Promise<StoredRecord[]> {
     const { environment, importer } = this.#open();
-    for (;;) {
-      const more = await importer.advance();
+    for (let imported = 0; ; ) {
+      const step = await importer.advance().catch(asFailure);
       environment.refresh();
       const { rows, full } = this.#readUnsealed(lane, limits);
-      if (full || !more) return rows;
+      if ('error' in step) {
+        // What is in LMDB can land, and makes the room that the journal lacks.
+        if (rows.length === 0) throw step.error;
+        return rows;
+      }
+      imported += step.bytes;
+      if (full || !step.more || (rows.length > 0 && imported > enough)) return rows;
     }
   }
 
@@ -158,6 +169,7 @@ export class LmdbSpool implements Spool {
     if (parts === undefined) return;
     await parts.appender.close();
     await parts.claim.release().catch(() => {});
+    parts.journal.release();
     await parts.environment.close();
   }
 
@@ -188,4 +200,8 @@ export class LmdbSpool implements Spool {
     parts.environment.refresh();
     return parts;
   }
+}
+
+function asFailure(error: unknown): { readonly error: unknown } {
+  return { error };
 }

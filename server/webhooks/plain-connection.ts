@@ -56,6 +56,8 @@ export class PlainConnection {
       this.#socket.pause();
       return;
     }
+    // It crossed our end of the connection, and could not be answered: the sender asks again elsewhere.
+    if (this.#last) return;
     this.#chunks.push(chunk);
     this.#received += chunk.length;
     this.#head ??= readPlainHead(chunk);
@@ -100,7 +102,7 @@ export class PlainConnection {
     if (!this.#socket.writable) return;
     this.#socket.write(messageOf(reply, this.#last ? undefined : this.#options.keepAlive), 'latin1');
     if (this.#last) {
-      this.#socket.end();
+      this.#socket.destroySoon();
     } else if (ahead !== undefined) {
       this.#socket.resume();
       this.#receive(ahead);
@@ -110,7 +112,7 @@ export class PlainConnection {
   /** The sender has closed its side, or we close ours. */
   readonly #end = (): void => {
     this.#last = true;
-    if (this.#state !== 'busy') this.#socket.end();
+    if (this.#state !== 'busy') this.#socket.destroySoon();
   };
 
   readonly #late = (): void => {

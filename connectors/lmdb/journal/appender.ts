@@ -20,22 +20,18 @@ const ownMemory = 256 * 1024;
 export class Appender {
   readonly #folder: JournalFolder;
   readonly #writers: Writers;
-  readonly #segmentLength: number;
   readonly #names = new WeakMap<readonly LaneId[], Buffer>();
   #memory: Buffer | undefined;
   #filling: Group | undefined;
   readonly #waiting: Group[] = [];
   #writing: Group | undefined;
   #file: JournalFile | undefined;
-  #opening: Promise<JournalFile> | undefined;
   #running: Promise<void> | undefined;
   #failure: OverloadedError | undefined;
 
-  /** @param segmentLength bytes at which a new file is begun */
-  constructor(folder: JournalFolder, writers: Writers, segmentLength: number) {
+  constructor(folder: JournalFolder, writers: Writers) {
     this.#folder = folder;
     this.#writers = writers;
-    this.#segmentLength = segmentLength;
   }
 
   /** Why the newest write failed; `undefined` when it did not. */
@@ -53,17 +49,16 @@ export class Appender {
     let group = this.#filling;
     if (group === undefined || group.length + record.body.length > largestGroup) group = this.#begin();
     group.add(this.#namesOf(lanes), record);
-    this.#running ??= new Promise((done) => setImmediate(() => void this.#run().then(done)));
+    this.#start();
     return group.done;
   }
 
-  /** After a failure, with no traffic to try: whether a write would be taken now. */
+  /** After a failure, with no traffic to try: whether a write is taken now. */
   async probe(): Promise<void> {
-    if (this.#failure === undefined || this.#running !== undefined) return;
-    const failure = this.#failure;
-    await this.#open().catch(() => {
-      throw failure;
-    });
+    if (this.#failure === undefined) return;
+    const group = this.#filling ?? this.#begin();
+    this.#start();
+    await group.done;
   }
 
   /** Resolves when nothing is under way. */
@@ -80,19 +75,19 @@ export class Appender {
     return group;
   }
 
+  #start(): void {
+    this.#running ??= new Promise((done) => setImmediate(() => void this.#run().then(done)));
+  }
+
   async #run(): Promise<void> {
     for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
       if (this.#filling === group) this.#filling = undefined;
       this.#writing = group;
       try {
-        const file = await this.#open();
-        await file.append(group.seal(file.writer, file.nextFrame));
+        await this.#write(group);
         this.#failure = undefined;
-        if (group.bytes.length <= ownMemory) this.#memory = group.bytes;
         group.landed();
       } catch (cause) {
-        this.#file?.abandon();
-        this.#file = undefined;
         this.#failure = new OverloadedError(
           `the spool takes nothing now: ${messageOf(cause)}; see whether its disk is full or failing`,
           { cause },
@@ -104,17 +99,39 @@ export class Appender {
     this.#running = undefined;
   }
 
-  #open(): Promise<JournalFile> {
-    this.#opening ??= this.#makeOpen().finally(() => {
-      this.#opening = undefined;
-    });
-    return this.#opening;
+  async #write(group: Group): Promise<void> {
+    try {
+      const file = await this.#open();
+      await file.append(group.seal(file.writer, file.nextFrame));
+      if (group.bytes.length <= ownMemory) this.#memory = group.bytes;
+    } catch (error) {
+      const file = this.#file;
+      this.#file = undefined;
+      file?.abandon();
+      throw error;
+    }
   }
 
-  async #makeOpen(): Promise<JournalFile> {
-    if (this.#file !== undefined && this.#file.length >= this.#segmentLength) this.#file = this.#file.next();
-    this.#file ??= new JournalFile(this.#folder, (await this.#writers.next()).number);
+  async #open(): Promise<JournalFile> {
+    if (this.#file?.isInPlace === false) {
+      this.#file.close();
+      this.#file = undefined;
+    }
+    if (this.#file?.isFull === true) this.#file = this.#file.next();
+    this.#file ??= await this.#begun();
     return this.#file;
+  }
+
+  /** A new file. A number may be taken where an older copy of the spool was put back: then the next one. */
+  async #begun(): Promise<JournalFile> {
+    for (;;) {
+      const { number } = await this.#writers.next();
+      try {
+        return new JournalFile(this.#folder, number);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+    }
   }
 
   /** The lanes' names as they are written; the array of a pipeline's lanes is always the same one. */

@@ -1,6 +1,6 @@
-import { close, fdatasync, write } from 'node:fs';
+import { close, fdatasync, fstatSync, rmSync, statSync, write } from 'node:fs';
 import { thisProcess } from '../process-identity.js';
-import { durably, type JournalFolder } from './folder.js';
+import { durably, type JournalFolder, type OpenSegment } from './folder.js';
 import { encodeHeader, headerLength } from './segment.js';
 
 /** How long a healthy disk never takes for one write, in milliseconds. */
@@ -11,9 +11,12 @@ export class JournalFile {
   readonly writer: number;
   readonly #segment: number;
   readonly #folder: JournalFolder;
-  readonly #file: number;
+  readonly #open: OpenSegment;
+  readonly #inode: number;
   #nextFrame: number;
   #end = headerLength;
+  #writing = false;
+  #closing = false;
 
   /** Makes the file; durable when it returns. */
   constructor(folder: JournalFolder, writer: number, segment = 1, nextFrame = 1) {
@@ -21,15 +24,23 @@ export class JournalFile {
     this.#segment = segment;
     this.#folder = folder;
     this.#nextFrame = nextFrame;
-    this.#file = folder.create(
-      writer,
-      segment,
-      encodeHeader({ writer, segment, frame: nextFrame, process: thisProcess() }),
-    );
+    const header = encodeHeader({ writer, segment, frame: nextFrame, process: thisProcess() });
+    this.#open = folder.create(writer, segment, header);
+    this.#inode = fstatSync(this.#open.file).ino;
   }
 
-  get length(): number {
-    return this.#end;
+  get isFull(): boolean {
+    return this.#end >= this.#folder.segmentLength;
+  }
+
+  /** False once a reader has closed it, as it took this process for gone. */
+  get isInPlace(): boolean {
+    return statSync(this.#open.path, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  /** The number of the next frame. */
+  get nextFrame(): number {
+    return this.#nextFrame;
   }
 
   /** The file that goes on where this one ends. */
@@ -39,44 +50,54 @@ export class JournalFile {
     return next;
   }
 
-  /** The number of the next frame. */
-  get nextFrame(): number {
-    return this.#nextFrame;
+  /**
+   * Resolves when the frame is durable and will be read; when it rejects nobody knows whether it is, and the
+   * file is done with. A reader that closes the file does so before it reads it to the end: so what was written
+   * while the file was still in its place will be read.
+   */
+  async append(frame: Buffer): Promise<void> {
+    await this.#write(frame);
+    if (!this.isInPlace)
+      throw new Error('its journal was closed by a reader that took this process for gone');
+    this.#end += frame.length;
+    this.#nextFrame++;
   }
 
-  /** Resolves when the frame is durable; when it rejects nobody knows whether it is, and the file is done with. */
-  append(frame: Buffer): Promise<void> {
+  #write(frame: Buffer): Promise<void> {
+    this.#writing = true;
     return new Promise((resolve, reject) => {
-      const impatient = setTimeout(
-        () => reject(new Error(`the disk has not answered for ${patience / 1000} seconds`)),
-        patience,
-      );
+      const late = new Error(`the disk has not answered for ${patience / 1000} seconds`);
+      const impatient = setTimeout(() => reject(late), patience);
       const settle = (error: Error | null) => {
         clearTimeout(impatient);
-        if (error !== null) {
-          reject(error);
-          return;
-        }
-        this.#end += frame.length;
-        this.#nextFrame++;
-        resolve();
+        this.#writing = false;
+        if (this.#closing) this.close();
+        if (error === null) resolve();
+        else reject(error);
       };
-      write(this.#file, frame, 0, frame.length, this.#end, (error, written) => {
+      write(this.#open.file, frame, 0, frame.length, this.#end, (error, written) => {
         if (error !== null) settle(error);
         else if (written < frame.length) settle(new Error('the disk took only a part of what was written'));
-        else if (durably === 0) fdatasync(this.#file, settle);
+        else if (durably === 0) fdatasync(this.#open.file, settle);
         else settle(null);
       });
     });
   }
 
-  /** Closes it; without a durable frame it goes. */
+  /** Closes it; without a durable frame it goes, if the disk lets it. */
   abandon(): void {
     this.close();
-    if (this.#end === headerLength) this.#folder.remove(this.writer, this.#segment);
+    if (this.#end > headerLength || !this.isInPlace) return;
+    try {
+      rmSync(this.#open.path);
+    } catch {
+      // It stays, and is read like any other: there is nothing in it that was acknowledged.
+    }
   }
 
+  /** A write that is under way keeps its descriptor, which could be another file's next. */
   close(): void {
-    close(this.#file, () => undefined);
+    this.#closing = true;
+    if (!this.#writing) close(this.#open.file, () => undefined);
   }
 }

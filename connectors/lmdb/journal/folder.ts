@@ -3,6 +3,7 @@ import {
   constants,
   fdatasyncSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -11,14 +12,14 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { isAlive, thisProcess } from '../process-identity.js';
+import { dirname, join } from 'node:path';
+import { isAlive, isForeign, thisProcess } from '../process-identity.js';
 
 const prefix = 'journal-';
 
-const segmentName = /^([0-9]{10})-([0-9]{10})\.journal$/;
+const segmentName = /^([0-9]{10})-([0-9]{10})\.(journal|closed)$/;
 const spareName = /^[0-9]{10}-[0-9]{10}\.spare$/;
-const partName = /^([0-9]+)-([0-9]*)-[0-9]+\.part$/;
+const partName = /^([0-9]+)-([0-9@]*)-[0-9]+\.part$/;
 
 /**
  * The flag by which a write returns when it is on the disk. 0 where it does not reach so far: macOS keeps the
@@ -29,94 +30,121 @@ export const durably = process.platform === 'linux' ? constants.O_DSYNC : 0;
 /** How many files are kept to be written over. */
 const spares = 2;
 
+export interface SegmentFile {
+  readonly segment: number;
+  readonly path: string;
+  /** Whoever wrote it is gone, or will see that it may not go on in it. */
+  readonly closed: boolean;
+}
+
 /** Segments of each writer, in the order in which they were begun. */
-export type Segments = ReadonlyMap<number, readonly number[]>;
+export type Segments = ReadonlyMap<number, readonly SegmentFile[]>;
 
 /** Where the segments of one spool lie. A spool made anew has another folder, and never takes these for its own. */
 export class JournalFolder {
   readonly path: string;
+  readonly #segmentLength: number;
+  readonly #handle: number;
 
-  constructor(spoolPath: string, spoolId: string) {
+  /** @param segmentLength bytes at which a new file is begun */
+  constructor(spoolPath: string, spoolId: string, segmentLength: number) {
     this.path = join(spoolPath, `${prefix}${spoolId}`);
-    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    this.#segmentLength = segmentLength;
+    if (mkdirSync(this.path, { recursive: true, mode: 0o700 }) !== undefined) syncFolder(spoolPath);
+    // Held open: without a free descriptor a segment could not be begun, nor one that failed be removed.
+    this.#handle = openSync(this.path, 'r');
+  }
+
+  get segmentLength(): number {
+    return this.#segmentLength;
   }
 
   /** Folders of former spools at the same path that still hold segments. */
   strangers(): string[] {
     const spoolPath = dirname(this.path);
-    return readdirSync(spoolPath)
-      .filter((entry) => entry.startsWith(prefix) && entry !== basename(this.path))
-      .map((entry) => join(spoolPath, entry))
-      .filter((folder) => readdirSync(folder).some((file) => segmentName.test(file)));
-  }
-
-  pathOf(writer: number, segment: number): string {
-    return join(this.path, `${digits(writer)}-${digits(segment)}.journal`);
+    return readdirSync(spoolPath, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && entry.name.startsWith(prefix))
+      .map(({ name }) => join(spoolPath, name))
+      .filter((folder) => folder !== this.path && readdirSync(folder).some((file) => segmentName.test(file)));
   }
 
   list(): Segments {
-    const segments = new Map<number, number[]>();
+    const segments = new Map<number, SegmentFile[]>();
     for (const file of readdirSync(this.path).sort()) {
-      const [, writer, segment] = segmentName.exec(file) ?? [];
+      const [, writer, segment, state] = segmentName.exec(file) ?? [];
       if (writer === undefined || segment === undefined) continue;
+      const entry = { segment: Number(segment), path: join(this.path, file), closed: state === 'closed' };
       const of = segments.get(Number(writer));
-      if (of === undefined) segments.set(Number(writer), [Number(segment)]);
-      else of.push(Number(segment));
+      if (of === undefined) segments.set(Number(writer), [entry]);
+      else of.push(entry);
     }
     return segments;
-  }
-
-  /** Bytes of a segment so far; 0 when it is gone. */
-  sizeOf(writer: number, segment: number): number {
-    return statSync(this.pathOf(writer, segment), { throwIfNoEntry: false })?.size ?? 0;
   }
 
   /**
    * A file whose writes are durable when they return, in place as soon as its header is: over an old one if
    * there is a spare, as new blocks cost the file system a flush of its own.
+   * @throws Error with the code EEXIST when there is such a segment, as after a restored backup
    */
-  create(writer: number, segment: number, header: Buffer): number {
+  create(writer: number, segment: number, header: Buffer): OpenSegment {
     const { pid, started } = thisProcess();
     const part = join(this.path, `${pid}-${started}-${writer}.part`);
-    this.#takeSpare(part);
-    const file = openSync(part, constants.O_CREAT | constants.O_WRONLY | durably, 0o600);
+    const path = this.#path(writer, segment, 'journal');
+    let file: number | undefined;
+    let linked = false;
     try {
-      if (writeSync(file, header, 0, header.length, 0) < header.length)
-        throw new Error('its header was cut short');
+      this.#takeSpare(part);
+      file = openSync(part, constants.O_CREAT | constants.O_WRONLY | durably, 0o600);
+      const written = writeSync(file, header, 0, header.length, 0);
+      if (written < header.length) throw new Error('its header was cut short');
       if (durably === 0) fdatasyncSync(file);
-      renameSync(part, this.pathOf(writer, segment));
+      linkSync(part, path);
+      linked = true;
+      rmSync(part);
       this.sync();
-      return file;
+      return { path, file };
     } catch (error) {
-      closeSync(file);
+      if (file !== undefined) closeSync(file);
       rmSync(part, { force: true });
+      if (linked) rmSync(path, { force: true });
       throw error;
     }
   }
 
-  remove(writer: number, segment: number): void {
-    rmSync(this.pathOf(writer, segment), { force: true });
+  /** From now on its writer, should it live, sees that its segment is gone, and goes on in another. */
+  close(writer: number, { segment, path }: SegmentFile): void {
+    moveIfThere(path, this.#path(writer, segment, 'closed'));
   }
 
   /** Gives up a segment that nobody will read again; some are kept to be written over. */
-  retire(writer: number, segment: number): void {
-    const path = this.pathOf(writer, segment);
-    if (this.#files(spareName).length >= spares) rmSync(path, { force: true });
-    else moveIfThere(path, join(this.path, `${digits(writer)}-${digits(segment)}.spare`));
+  retire(writer: number, { segment, path }: SegmentFile): void {
+    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    const spare = size <= 2 * this.#segmentLength && this.#files(spareName).length < spares;
+    if (spare) moveIfThere(path, this.#path(writer, segment, 'spare'));
+    else rmSync(path, { force: true });
   }
 
   /** Keeps a damaged segment under a name that is no segment's. */
-  setAside(writer: number, segment: number): void {
-    const path = this.pathOf(writer, segment);
-    moveIfThere(path, `${path}.damaged`);
+  setAside(writer: number, { segment, path }: SegmentFile): void {
+    moveIfThere(path, this.#path(writer, segment, 'damaged'));
   }
 
   /** Removes what processes that are gone had begun. */
   tidy(): void {
     for (const part of this.#files(partName)) {
       const [, pid, started = ''] = partName.exec(part) ?? [];
-      if (!isAlive({ pid: Number(pid), started })) rmSync(join(this.path, part), { force: true });
+      const process = { pid: Number(pid), started };
+      if (!isForeign(process) && !isAlive(process)) rmSync(join(this.path, part), { force: true });
     }
+  }
+
+  /** Makes what was created and removed durable. */
+  sync(): void {
+    fsyncSync(this.#handle);
+  }
+
+  release(): void {
+    closeSync(this.#handle);
   }
 
   #takeSpare(path: string): void {
@@ -129,14 +157,23 @@ export class JournalFolder {
     return readdirSync(this.path).filter((file) => pattern.test(file));
   }
 
-  /** Makes what was created and removed durable. */
-  sync(): void {
-    const folder = openSync(this.path, 'r');
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
+  #path(writer: number, segment: number, state: 'journal' | 'closed' | 'spare' | 'damaged'): string {
+    return join(this.path, `${digits(writer)}-${digits(segment)}.${state}`);
+  }
+}
+
+/** A segment that is written to. */
+export interface OpenSegment {
+  readonly path: string;
+  readonly file: number;
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
   }
 }
 

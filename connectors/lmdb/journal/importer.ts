@@ -4,7 +4,8 @@ import { merge } from '../merge.js';
 import { bodyLengthOf, setCumulative, timestampOf } from '../record.js';
 import type { Records } from '../records.js';
 import type { Writer, Writers } from '../writers.js';
-import type { JournalFolder, Segments } from './folder.js';
+import { Ends } from './ends.js';
+import type { JournalFolder, SegmentFile, Segments } from './folder.js';
 import { type JournalRecord, recordsOf } from './segment.js';
 import { type Place, readTail, type Tail } from './tail.js';
 
@@ -14,6 +15,11 @@ export type ErrorLogger = Pick<Logger, 'error'>;
 type Places = Readonly<Record<string, Place>>;
 
 const placesKey = Buffer.from('places');
+
+interface Step {
+  readonly bytes: number;
+  readonly more: boolean;
+}
 
 /** Bytes of one transaction, about. */
 const chunk = 4 * 1024 * 1024;
@@ -32,8 +38,9 @@ export class Importer {
   readonly #places: Db<Places>;
   readonly #lanes = new Map<string, readonly LaneId[]>();
   readonly #damaged = new Set<string>();
+  readonly #ends = new Ends();
   #writer: Writer | undefined;
-  #running: Promise<boolean> | undefined;
+  #running: Promise<Step> | undefined;
 
   constructor(
     environment: Environment,
@@ -55,17 +62,13 @@ export class Importer {
     const places = this.#places.get(placesKey) ?? {};
     let bytes = 0;
     for (const [writer, segments] of this.#folder.list()) {
-      const place = places[writer];
-      for (const segment of segments) {
-        if (place !== undefined && segment < place.segment) continue;
-        bytes += this.#folder.sizeOf(writer, segment) - (segment === place?.segment ? place.offset : 0);
-      }
+      bytes += this.#ends.bytesAfter(writer, segments, places[writer]);
     }
     return bytes;
   }
 
-  /** Moves what is durable, or some megabytes of it. Resolves to whether there is more. */
-  async advance(): Promise<boolean> {
+  /** Moves what is durable, or some megabytes of it. Resolves to how many bytes, and whether there is more. */
+  async advance(): Promise<Step> {
     while (this.#running !== undefined) await this.#running.catch(() => undefined);
     this.#running = this.#advance().finally(() => {
       this.#running = undefined;
@@ -75,21 +78,27 @@ export class Importer {
 
   /** Moves everything that was durable when it was called. */
   async catchUp(): Promise<void> {
-    let more = true;
-    while (more) more = await this.advance();
+    this.#environment.refresh();
+    let left = this.waiting();
+    for (let more = true; more && left >= 0; ) {
+      const step = await this.advance();
+      more = step.more;
+      left -= step.bytes;
+    }
   }
 
-  async #advance(): Promise<boolean> {
+  async #advance(): Promise<Step> {
     this.#environment.refresh();
     const entry = this.#places.getEntry(placesKey);
     const places = entry?.value ?? {};
     // Listed after the places were read: a writer that is in them and has no file any more is finished.
     const segments = this.#folder.list();
     const limit = Math.ceil(chunk / Math.max(1, segments.size));
-    const tails = [...segments].map(([writer, of]) =>
-      readTail(this.#folder, writer, of, places[writer], limit),
-    );
-    if (!this.#isNews(places, segments, tails)) return false;
+    const tails = [...segments].map(([writer, of]) => readTail(writer, of, places[writer], limit));
+    const forsaken = tails.filter((tail) => tail.forsaken);
+    for (const { writer, place } of forsaken) this.#close(writer, segments.get(writer) ?? [], place);
+    const again = forsaken.length > 0;
+    if (!this.#isNews(places, segments, tails)) return { bytes: 0, more: again };
 
     this.#writer ??= await this.#writers.next();
     const writer = this.#writer;
@@ -111,7 +120,8 @@ export class Importer {
       if (!written) this.#writer = undefined;
     }
     if (written) for (const tail of tails) this.#finish(tail, segments.get(tail.writer) ?? []);
-    return !written || tails.some(({ bytes }) => bytes >= limit);
+    const bytes = tails.reduce((sum, tail) => sum + tail.bytes, 0);
+    return { bytes, more: again || !written || tails.some((tail) => tail.bytes >= limit) };
   }
 
   #isNews(places: Places, segments: Segments, tails: readonly Tail[]): boolean {
@@ -137,20 +147,25 @@ export class Importer {
     }
   }
 
-  /** Reports damage and removes what is in LMDB; a damaged file is kept under another name. */
-  #finish({ writer, place, ended, damages }: Tail, segments: readonly number[]): void {
-    for (const { segment, what } of damages) {
+  #close(writer: number, segments: readonly SegmentFile[], { segment }: Place): void {
+    const file = segments.find((other) => other.segment === segment);
+    if (file !== undefined) this.#folder.close(writer, file);
+  }
+
+  /** Reports damage and gives up what is in LMDB; a damaged file is kept under another name. */
+  #finish({ writer, place, ended, damages }: Tail, segments: readonly SegmentFile[]): void {
+    for (const { segment, path, what } of damages) {
       this.#damaged.add(`${writer}/${segment}`);
       this.#logger.error(
         {},
-        `the journal ${this.#folder.pathOf(writer, segment)} is damaged: ${what}; what can be read is kept, ` +
+        `the journal ${path} is damaged: ${what}; what can be read is kept, ` +
           'requests that were answered may be lost: look after the disk',
       );
     }
-    for (const segment of segments) {
-      if (segment > place.segment || (segment === place.segment && !ended)) continue;
-      if (this.#damaged.delete(`${writer}/${segment}`)) this.#folder.setAside(writer, segment);
-      else this.#folder.retire(writer, segment);
+    for (const file of segments) {
+      if (file.segment > place.segment || (file.segment === place.segment && !ended)) continue;
+      if (this.#damaged.delete(`${writer}/${file.segment}`)) this.#folder.setAside(writer, file);
+      else this.#folder.retire(writer, file);
     }
   }
 

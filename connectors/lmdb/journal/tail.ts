@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { isAlive } from '../process-identity.js';
-import type { JournalFolder } from './folder.js';
+import { isAlive, isForeign } from '../process-identity.js';
+import type { SegmentFile } from './folder.js';
 import {
   decodeHeader,
   frameLength,
@@ -30,17 +30,23 @@ export interface Tail {
   readonly place: Place;
   /** Nothing will ever follow. */
   readonly ended: boolean;
+  /** Its process seems to be gone: close its last segment, and read it again. */
+  readonly forsaken: boolean;
   readonly damages: readonly Damage[];
 }
 
 /** Something that was there once and cannot be read. */
 export interface Damage {
   readonly segment: number;
+  readonly path: string;
   readonly what: string;
 }
 
 /** How much is read of a file at once: what lies behind the newest frame may be old. */
 const block = 256 * 1024;
+
+/** A process that nobody sees from here has left its segment when it has not written for so long (ms). */
+const foreignPatience = 60_000;
 
 /**
  * Reads the whole frames that lie after a place in one writer's journal.
@@ -49,14 +55,13 @@ const block = 256 * 1024;
  * @param limit bytes, about; the first frame comes however large it is
  */
 export function readTail(
-  folder: JournalFolder,
   writer: number,
-  segments: readonly number[],
+  segments: readonly SegmentFile[],
   from: Place | undefined,
   limit: number,
 ): Tail {
-  const start = from ?? { segment: segments[0] ?? 1, offset: headerLength, frame: 1 };
-  const tail = new TailReader(folder, writer, segments, start, limit);
+  const start = from ?? { segment: segments[0]?.segment ?? 1, offset: headerLength, frame: 1 };
+  const tail = new TailReader(writer, segments, start, limit);
   while (tail.readSegment());
   return tail;
 }
@@ -68,18 +73,11 @@ class TailReader implements Tail {
   bytes = 0;
   place: Place;
   ended = false;
-  readonly #folder: JournalFolder;
-  readonly #segments: readonly number[];
+  forsaken = false;
+  readonly #segments: readonly SegmentFile[];
   readonly #limit: number;
 
-  constructor(
-    folder: JournalFolder,
-    writer: number,
-    segments: readonly number[],
-    place: Place,
-    limit: number,
-  ) {
-    this.#folder = folder;
+  constructor(writer: number, segments: readonly SegmentFile[], place: Place, limit: number) {
     this.writer = writer;
     this.#segments = segments;
     this.place = place;
@@ -89,42 +87,39 @@ class TailReader implements Tail {
   /** Whether to go on with the next segment. */
   readSegment(): boolean {
     const { segment } = this.place;
-    const next = this.#segments.find((other) => other > segment);
-    const file = this.#open(segment);
-    if (file === undefined) {
-      if (next !== undefined) this.#damaged('the file is missing');
-      return this.#enter(next);
-    }
+    const next = this.#segments.find((other) => other.segment > segment);
+    const own = this.#segments.find((other) => other.segment === segment);
+    const file = own && open(own);
+    if (own === undefined || file === undefined) return this.#enter(next);
     try {
       const header = readHeader(file);
       if (header?.writer !== this.writer || header.segment !== segment) {
-        this.#damaged('its header cannot be read');
+        this.#damaged(own, 'its header cannot be read');
       } else if (header.frame > this.place.frame) {
-        this.#damaged(`${header.frame - this.place.frame} groups before its first one are missing`);
+        this.#damaged(own, `${header.frame - this.place.frame} groups before its first one are missing`);
         this.place = { ...this.place, frame: header.frame };
       }
-      // Asked before the frames are read: what a process wrote is there once it is gone.
-      const ended = next === undefined && !(header !== undefined && isAlive(header.process));
       do {
-        if (this.#readFrames(file) === 'more') return false;
-      } while ((ended || this.#lacks(next)) && this.#skipDamage(file));
-      this.ended = ended;
+        if (this.#readFrames(own, file) === 'more') return false;
+      } while ((own.closed || this.#lacks(next)) && this.#skipDamage(file));
+      this.ended = next === undefined && own.closed;
+      this.forsaken = next === undefined && !own.closed && isForsaken(file, header);
       return this.#enter(next);
     } finally {
       closeSync(file);
     }
   }
 
-  #enter(segment: number | undefined): boolean {
-    if (segment === undefined) return false;
-    this.place = { ...this.place, segment, offset: headerLength };
+  #enter(next: SegmentFile | undefined): boolean {
+    if (next === undefined) return false;
+    this.place = { ...this.place, segment: next.segment, offset: headerLength };
     return true;
   }
 
   /** Whether frames are missing between here and the next segment. */
-  #lacks(next: number | undefined): boolean {
+  #lacks(next: SegmentFile | undefined): boolean {
     if (next === undefined) return false;
-    const file = this.#open(next);
+    const file = open(next);
     if (file === undefined) return true;
     try {
       return readHeader(file)?.frame !== this.place.frame;
@@ -133,12 +128,12 @@ class TailReader implements Tail {
     }
   }
 
-  #readFrames(file: number): 'more' | 'end' {
+  #readFrames(own: SegmentFile, file: number): 'more' | 'end' {
     for (;;) {
       const length = this.#peek(file);
       if (length === undefined) return 'end';
       if (this.bytes >= this.#limit) return 'more';
-      if (!this.#take(readAt(file, this.place.offset, Math.max(length, block)))) return 'end';
+      if (!this.#take(own, readAt(file, this.place.offset, Math.max(length, block)))) return 'end';
     }
   }
 
@@ -151,7 +146,7 @@ class TailReader implements Tail {
   }
 
   /** Takes the frames that the bytes begin with, if they do. */
-  #take(bytes: Buffer): boolean {
+  #take(own: SegmentFile, bytes: Buffer): boolean {
     let at = 0;
     for (;;) {
       const length = lengthOfFrame(bytes, at);
@@ -160,7 +155,10 @@ class TailReader implements Tail {
       const number = numberIn(frame, 0);
       if (number < this.place.frame || !isWhole(frame, this.writer)) break;
       if (number > this.place.frame) {
-        this.#damaged(`${number - this.place.frame} groups before byte ${this.place.offset} are missing`);
+        this.#damaged(
+          own,
+          `${number - this.place.frame} groups before byte ${this.place.offset} are missing`,
+        );
       }
       this.frames.push(frame);
       at += length;
@@ -184,18 +182,25 @@ class TailReader implements Tail {
     return false;
   }
 
-  #damaged(what: string): void {
-    this.damages.push({ segment: this.place.segment, what });
+  #damaged({ segment, path }: SegmentFile, what: string): void {
+    this.damages.push({ segment, path, what });
   }
+}
 
-  #open(segment: number): number | undefined {
-    try {
-      return openSync(this.#folder.pathOf(this.writer, segment), 'r');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+/** `undefined` when another reader was quicker. */
+function open({ path }: SegmentFile): number | undefined {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
+}
+
+/** May be wrong without harm: whoever lives after all sees that its segment was closed. */
+function isForsaken(file: number, header: SegmentHeader | undefined): boolean {
+  if (header !== undefined && !isForeign(header.process)) return !isAlive(header.process);
+  return Date.now() - fstatSync(file).mtimeMs > foreignPatience;
 }
 
 function readHeader(file: number): SegmentHeader | undefined {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -124,10 +124,11 @@ describe('the journal of the lmdb spool', () => {
       all.filter((_, index) => index !== 20 && !(index >= 30 && index < 33)),
     );
     expect(errors).to.have.length(2);
-    for (const error of errors) expect(error).to.include(file).and.include('look after the disk');
+    for (const error of errors)
+      expect(error).to.include(file.replace('.journal', '')).and.include('look after the disk');
     expect(errors[0]).to.include('1 groups');
     expect(errors[1]).to.include('3 groups');
-    expect(await journals()).to.deep.equal([`${file}.damaged`]);
+    expect(await journals()).to.deep.equal([file.replace('.journal', '.damaged')]);
   });
 
   it('is reported when one of its files is missing, or its header; the rest lands', async () => {
@@ -145,7 +146,55 @@ describe('the journal of the lmdb spool', () => {
     expect(errors[1])
       .to.include(`${third} is damaged: `)
       .and.include(`${2000 - found.length} groups`);
-    expect(await journals()).to.deep.equal([`${third}.damaged`]);
+    expect(await journals()).to.deep.equal([third.replace('.journal', '.damaged')]);
+  });
+
+  it('goes on in another file when a reader takes its living process for gone, and loses nothing', async () => {
+    const spool = await open();
+    await spool.claim(AbortSignal.timeout(5000));
+    const sent: string[] = [];
+    for (let round = 0; round < 20; round++) {
+      const before = (await journals()).find((file) => file.endsWith('.journal'));
+      const appends = Array.from({ length: 10 }, async () => {
+        const record = makeRecord({});
+        await spool.append([lane], record).then(
+          () => sent.push(record.requestId),
+          () => undefined,
+        );
+      });
+      if (before !== undefined) await rename(before, before.replace('.journal', '.closed'));
+      await Promise.all(appends);
+      await spool.depth(lane);
+    }
+    expect(sent.length).to.be.greaterThan(100);
+    const found = await settleAll(spool, lane);
+    expect(new Set(found).size).to.equal(found.length);
+    expect(sent.filter((id) => !found.includes(id))).to.deep.equal([]);
+    expect(errors).to.deep.equal([]);
+  });
+
+  it('never takes a number whose file is there, as of an older copy that was put back', async () => {
+    const first = await appended(7);
+    const copy = join(folder, 'copy');
+    await cp(join(path, 'data.mdb'), copy);
+    const second = await appended(5);
+    await cp(copy, join(path, 'data.mdb'));
+    const third = await appended(3);
+    expect((await landed()).sort()).to.deep.equal([...first, ...second, ...third].sort());
+  });
+
+  it('counts only what waits, also in files that lie over older and longer ones', async () => {
+    const spools = await Promise.all([1, 2, 3, 4].map(() => open(64 * mebibyte)));
+    const [loader] = spools as [Spool];
+    await loader.claim(AbortSignal.timeout(5000));
+    const body = Buffer.alloc(1_000_000, '1');
+    for (let round = 0; round < 6; round++) {
+      for (const spool of spools) {
+        for (let n = 0; n < 9; n++) await spool.append([lane], makeRecord({ body }));
+        await settleAll(loader, lane);
+      }
+    }
+    for (const spool of spools) await spool.check(AbortSignal.timeout(1000));
   });
 
   it('is read by several at once, each record once', async () => {
