@@ -48,6 +48,7 @@ export class FileDestination implements Destination {
     await translated(async () => {
       const ledger = this.#ledgerOf(batch.table);
       if (await ledger.has(batch.id)) return;
+      signal.throwIfAborted();
       const file = await this.#fileOf(batch.table);
       const range = await file.append(batch.rows);
       signal.throwIfAborted();

@@ -25,6 +25,7 @@ describe('the npm package', function () {
       'CHANGELOG.md',
       'config/REFERENCE.md',
       'config/example.yaml',
+      'connectors/WRITING.md',
       'scaffold/gitignore',
       'dist/server/main.js',
     ]);
