@@ -8,7 +8,7 @@ import { RowFile, readRows } from './row-file.js';
 
 /**
  * A table is a folder: files that rows are appended to, and a ledger that says which of their bytes
- * count. A batch has landed when it is in the ledger, and it can be entered only once.
+ * count. A batch has landed when it is in the ledger, under its id.
  */
 export class FileDestination implements Destination {
   readonly #folder: string;

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { link, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, syncFolder } from './disk.js';
-import { codeOf } from './errors.js';
 
 /** Where the rows of a batch lie: bytes of a file beside the ledger. */
 export interface Range {
@@ -21,21 +20,18 @@ export class Ledger {
 
   async has(batch: string): Promise<boolean> {
     if (!(await exists(this.#fileOf(batch)))) return false;
-    await syncFolder(this.folder); // whoever entered it may have been killed before that
+    await syncFolder(this.folder); // whoever entered it may have been killed before it did
     return true;
   }
 
-  /** The commit: a link is made at once or not at all, and never over one that is there. */
+  /**
+   * The commit: a rename happens at once or not at all. Two that land the same batch at the same time both
+   * enter it, and the later entry counts: its range holds the same rows.
+   */
   async enter(batch: string, range: Range): Promise<void> {
     const draft = join(this.folder, `${randomUUID()}.draft`);
-    try {
-      await writeFile(draft, JSON.stringify(range), { flag: 'wx', flush: true });
-      await link(draft, this.#fileOf(batch));
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error; // another has landed the same batch meanwhile
-    } finally {
-      await rm(draft, { force: true });
-    }
+    await writeFile(draft, JSON.stringify(range), { flush: true });
+    await rename(draft, this.#fileOf(batch));
     await syncFolder(this.folder);
   }
 

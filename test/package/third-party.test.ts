@@ -6,26 +6,25 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { ChartRow } from '../../core/chart.js';
 import { eventually, freePort } from '../support/hookline.js';
-import { env, install, pack, packHookline, root, run } from './npm.js';
-
-const main = join(root, 'dist/server/main.js');
+import { env, install, pack, packHookline, run } from './npm.js';
 
 describe('a connector made by hookline new', function () {
   this.timeout(120_000);
   let folder: string;
   /** Where the connector is written. */
   let connector: string;
-  /** Where somebody uses it. */
+  /** Where somebody uses it: a folder with hookline installed, and nothing else. */
   let project: string;
-  let hookline: string;
   let server: ChildProcess | undefined;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hookline-third-party-'));
     [connector, project] = [join(folder, 'acme'), join(folder, 'project')];
     await mkdir(join(project, 'out'), { recursive: true });
-    hookline = await packHookline(folder);
-    await run(folder, process.execPath, main, 'new', 'connector', 'acme', '--hookline', `file:${hookline}`);
+    await writeFile(join(project, 'package.json'), '{ "private": true }'); // npm would look for one above
+    const hookline = await packHookline(folder);
+    await install(project, hookline);
+    await npx('new', 'connector', 'acme', '--dir', connector, '--hookline', `file:${hookline}`);
     await install(connector);
   });
 
@@ -33,6 +32,8 @@ describe('a connector made by hookline new', function () {
     await stop('SIGKILL');
     await rm(folder, { recursive: true, force: true });
   });
+
+  const npx = (...args: string[]) => run(project, 'npx', '--no', 'hookline', ...args);
 
   /** Of the whole group: npm passes no signal on. Resolves when the last of it has closed its output. */
   async function stop(signal: NodeJS.Signals): Promise<void> {
@@ -47,8 +48,8 @@ describe('a connector made by hookline new', function () {
     expect(await run(connector, 'npm', 'test')).to.match(/\d+ passing/);
   });
 
-  it('is packed and installed beside hookline in an empty folder, and lands webhooks there', async () => {
-    await install(project, hookline, await pack(connector, folder));
+  it('is packed and installed beside hookline, and lands webhooks there', async () => {
+    await install(project, await pack(connector, folder));
     const [webhooks, admin] = [await freePort(), await freePort()];
     await writeFile(
       join(project, 'hookline.yaml'),
@@ -60,7 +61,6 @@ pipelines:
   835212: { destination: files, table: leads }
 `,
     );
-    const npx = (...args: string[]) => run(project, 'npx', '--no', 'hookline', ...args);
     expect(await npx('check')).not.to.include('FAIL');
     const created = await npx('tokens', 'create', '--description', 'test', '--json');
     const { urls } = JSON.parse(created) as { readonly urls: Readonly<Record<string, string>> };
