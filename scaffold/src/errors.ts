@@ -14,9 +14,10 @@ export async function translated<T>(call: () => Promise<T>): Promise<T> {
     return await call();
   } catch (error) {
     const code = codeOf(error);
-    const message = `${code} at ${(error as NodeJS.ErrnoException).path}`;
+    const { path = 'an open file' } = error as NodeJS.ErrnoException;
+    const message = `${path}: ${code}`;
     if (faults.has(code)) {
-      throw new ConfigError(`${message}: make it, or give the server the right to write`, { cause: error });
+      throw new ConfigError(`${message}; make it, or give the server the right to write`, { cause: error });
     }
     if (passing.has(code)) throw new RetryableError(message, { cause: error });
     throw error;

@@ -35,7 +35,7 @@ const subject: DestinationSubject = {
 };
 
 async function makeReadOnly(table: string) {
-  await mkdir(join(folder, table));
+  await mkdir(join(folder, table), { recursive: true });
   await chmod(join(folder, table), 0o500);
   return make();
 }
