@@ -11,10 +11,10 @@ import { builtins } from '../connectors/index.js';
 import type { ChartRow } from '../core/chart.js';
 import { Registry } from '../core/registry.js';
 import { eventually, type Finished, Hookline, hookline } from './support/hookline.js';
+import { root } from './support/npm.js';
 import { blocksOf, writeConnector } from './support/pages.js';
 import { startPostgres, type TestPostgres } from './support/postgres.js';
 
-const root = join(import.meta.dirname, '../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const blocks = (language: string) => blocksOf(readme, language);
 const run = promisify(execFile);

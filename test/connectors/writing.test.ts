@@ -12,8 +12,8 @@ import {
   instantiate,
 } from '../../core/conformance/index.js';
 import type { Plugin, Row } from '../../core/index.js';
-import { root } from '../package/npm.js';
 import { eventually, Hookline } from '../support/hookline.js';
+import { root } from '../support/npm.js';
 import { blocksOf, writeConnector, writing } from '../support/pages.js';
 
 describe('"Write a connector"', () => {

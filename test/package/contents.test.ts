@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData, type Package } from '@arethetypeswrong/core';
 import { expect } from 'chai';
-import { packHookline } from './npm.js';
+import { packHookline } from '../support/npm.js';
 
 describe('the npm package', function () {
   this.timeout(30_000);

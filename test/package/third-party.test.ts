@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { ChartRow } from '../../core/chart.js';
 import { eventually, freePort } from '../support/hookline.js';
-import { env, install, pack, packHookline, run } from './npm.js';
+import { env, install, pack, packHookline, run } from '../support/npm.js';
 
 describe('a connector made by hookline new', function () {
   this.timeout(120_000);

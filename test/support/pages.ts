@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { root } from './npm.js';
 
 /** "Write a connector". */
-export const writing = readFileSync(join(import.meta.dirname, '../../../connectors/WRITING.md'), 'utf8');
+export const writing = readFileSync(join(root, 'connectors/WRITING.md'), 'utf8');
 
 /** The code blocks of a page in that language, in their order. */
 export function blocksOf(page: string, language: string): string[] {
