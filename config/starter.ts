@@ -70,5 +70,6 @@ pipelines:
 # -- Further connectors ------------------------------------------------------------------------------
 # npm packages, or files such as ./my-warehouse.js; then use their types above. That your editor knows
 # them too: hookline schema > hookline.schema.json
+# For a warehouse that is not there yet: hookline new connector my-warehouse
 # plugins: []
 `;

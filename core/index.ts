@@ -23,6 +23,7 @@ export {
   type Get,
   type Plugin,
   type PluginDefinition,
+  type PluginInstances,
   type PluginKind,
 } from './plugin.js';
 export * from './spool.js';

@@ -7,13 +7,14 @@ import type { TokenStore } from './token-store.js';
 /** The version of the contracts. A plugin made for another one is refused with both numbers. */
 export const contractVersion = 1;
 
-interface Instances {
+/** What a plugin of each kind creates. Public, as the declarations of those who export a `Plugin` name it. */
+export interface PluginInstances {
   readonly destination: Destination;
   readonly 'token-store': TokenStore;
   readonly spool: Spool;
 }
 
-export type PluginKind = keyof Instances;
+export type PluginKind = keyof PluginInstances;
 
 export const pluginKinds: readonly PluginKind[] = ['destination', 'token-store', 'spool'];
 
@@ -46,7 +47,7 @@ export interface PluginDefinition<K extends PluginKind, C extends z.ZodObject> {
   readonly config: C;
   readonly defaults?: K extends 'destination' ? DestinationDefaults : never;
   /** Builds an instance. Synchronous, and no I/O: that is `open`. */
-  readonly create: (config: z.output<C>, get: Get) => Instances[K];
+  readonly create: (config: z.output<C>, get: Get) => PluginInstances[K];
 }
 
 export interface Plugin<K extends PluginKind = PluginKind> {
@@ -56,7 +57,7 @@ export interface Plugin<K extends PluginKind = PluginKind> {
   readonly description?: string;
   readonly config: z.ZodObject;
   readonly defaults: DestinationDefaults;
-  readonly create: (config: unknown, get: Get) => Instances[K];
+  readonly create: (config: unknown, get: Get) => PluginInstances[K];
 }
 
 /** The options of a destination's YAML that the engine takes for itself. */

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { endOnUncaught, exitCodes, explain } from './cli/exit.js';
 import { check } from './commands/check.js';
@@ -8,6 +7,7 @@ import { dead } from './commands/dead.js';
 import { discards } from './commands/discards.js';
 import { drain } from './commands/drain.js';
 import { init } from './commands/init.js';
+import { newConnector } from './commands/new.js';
 import { pipelines } from './commands/pipelines.js';
 import { plugins } from './commands/plugins.js';
 import { query } from './commands/query.js';
@@ -16,14 +16,11 @@ import { schema } from './commands/schema.js';
 import { send } from './commands/send.js';
 import { serve } from './commands/serve.js';
 import { tokens } from './commands/tokens.js';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  readonly version: string;
-};
+import { manifest } from './manifest.js';
 
 const program = new Command('hookline')
   .description('Webhooks in, warehouse rows out: nothing lost, nothing doubled.')
-  .version(version)
+  .version(manifest.version)
   .showHelpAfterError('(add --help for what is possible)')
   .configureHelp({ showGlobalOptions: false });
 
@@ -41,6 +38,7 @@ for (const command of [
   drain,
   dead,
   discards,
+  newConnector,
 ]) {
   command(program);
 }

@@ -11,33 +11,20 @@ import { builtins } from '../connectors/index.js';
 import type { ChartRow } from '../core/chart.js';
 import { Registry } from '../core/registry.js';
 import { eventually, type Finished, Hookline, hookline } from './support/hookline.js';
+import { root } from './support/npm.js';
+import { blocksOf, writeConnector } from './support/pages.js';
 import { startPostgres, type TestPostgres } from './support/postgres.js';
 
-const root = join(import.meta.dirname, '../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const blocks = (language: string) => blocksOf(readme, language);
 const run = promisify(execFile);
 const wholeFile = /^pipelines:/m;
-
-function blocks(language: string): string[] {
-  return [...readme.matchAll(/^```(\w*)\n(.*?)^```$/gms)]
-    .filter(([, name]) => name === language)
-    .map(([, , text]) => text as string);
-}
 
 /** The cells of every table row, without the backquotes. */
 function tableRows(): string[][] {
   return [...readme.matchAll(/^\| (.*) \|$/gm)].map(([, row]) =>
     (row as string).split('|').map((cell) => cell.trim().replaceAll('`', '')),
   );
-}
-
-/** As in a project that has `hookline` and `zod` installed. */
-async function writeConnector(folder: string): Promise<void> {
-  const [source = ''] = blocks('js');
-  const plugin = new URL('../core/index.js', import.meta.url).href;
-  const text = source.replace('hookline/plugin', plugin).replace("'zod'", `'${import.meta.resolve('zod')}'`);
-  await writeFile(join(folder, 'json-lines.js'), text);
-  await writeFile(join(folder, 'package.json'), '{"type": "module"}');
 }
 
 async function landed(server: Hookline, count: number): Promise<readonly ChartRow[]> {
@@ -137,7 +124,7 @@ describe('the README: its commands', function () {
   });
 });
 
-describe('the README: the quick start', function () {
+describe('the README: the quick start and the metrics', function () {
   this.timeout(60_000);
   let server: Hookline;
 
@@ -181,29 +168,6 @@ describe('the README: the quick start', function () {
     expect(JSON.parse(await paste())).to.have.property('success', true);
     await landed(server, 2);
     expect(await server.json('tokens', 'list')).to.have.lengthOf(2);
-  });
-});
-
-describe('the README: the connector and the metrics', function () {
-  this.timeout(60_000);
-  let server: Hookline;
-
-  before(async () => {
-    server = await Hookline.create(blocks('yaml').find((text) => text.includes('json-lines')) ?? '');
-    await writeConnector(server.folder);
-    await server.start();
-  });
-
-  after(() => server?.destroy());
-
-  it('lands webhooks through the connector, newest first', async () => {
-    const { urls } = await server.token();
-    for (const body of ['{"é": "\\u0000"}', 'null']) {
-      expect((await server.post(urls['835212'] ?? '', body)).status).to.equal(200);
-      await landed(server, body === 'null' ? 2 : 1);
-    }
-    const rows = await landed(server, 2);
-    expect(rows.map((row) => row.__kdd_request_body)).to.deep.equal(['null', '{"é": "\\u0000"}']);
   });
 
   it('documents every metric that there is, and none besides', async () => {

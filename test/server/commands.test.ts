@@ -26,7 +26,15 @@ describe('the commands', function () {
     it('each explain themselves with --help, and exit with 0', async () => {
       const commands = ['serve', 'check', 'init', 'tokens create', 'tokens list', 'tokens activate'];
       commands.push('tokens deactivate', 'pipelines', 'send', 'rows', 'query', 'drain', 'dead list');
-      commands.push('dead show', 'dead replay', 'dead drop', 'discards list', 'schema', 'plugins');
+      commands.push(
+        'dead show',
+        'dead replay',
+        'dead drop',
+        'discards list',
+        'schema',
+        'plugins',
+        'new connector',
+      );
       const all = await Promise.all(
         commands.map((command) => hookline(server.folder, ...command.split(' '), '--help')),
       );
@@ -47,6 +55,8 @@ describe('the commands', function () {
         [['tokens', 'create', '--description', 'x', '--expires', 'soon'], /expected a date/],
         [['tokens', 'create', '--description', 'x', '--pipelines', '1,3'], /there is no pipeline 3/],
         [['dead', 'drop'], /say which/],
+        [['new', 'connector', 'My_Warehouse'], /expected up to 50 lower case letters/],
+        [['new', 'connector', 'duckdb'], /a built-in destination has that name/],
         [['plugins', 'duckbd'], /there is no plugin duckbd; did you mean duckdb\?/],
       ] as const) {
         const { code, stderr } = await hookline(server.folder, ...args);
@@ -351,6 +361,20 @@ pipelines:
     } finally {
       await rm(folder, { recursive: true });
     }
+  });
+
+  it('new connector writes a package of that name, where nothing is yet', async () => {
+    const made = await hookline(server.folder, 'new', 'connector', 'acme', '--hookline', 'file:../h.tgz');
+    expect([made.code, made.stderr]).to.deep.equal([0, '']);
+    const read = (file: string) => readFile(join(server.folder, 'acme', file), 'utf8');
+    expect(await read('package.json')).to.include('"hookline": "file:../h.tgz"');
+    expect(await read('src/index.ts')).to.include("name: 'acme'");
+    await writeFile(join(server.folder, 'acme/README.md'), 'mine');
+    for (const args of [['acme'], ['other', '--dir', 'acme'], ['other', '--dir', 'hookline.yaml']]) {
+      const { code, stderr } = await hookline(server.folder, 'new', 'connector', ...args);
+      expect([code, /is there already/.test(stderr)]).to.deep.equal([1, true]);
+    }
+    expect(await read('README.md')).to.equal('mine');
   });
 
   it('a deactivated token lands nothing any more, five seconds later at the latest', async () => {

@@ -79,6 +79,8 @@ export interface DestinationSubject {
    * - `missing database`: the server, or the disk, is there, and the database or folder is not
    * - `missing grant`: everything is there but the right to write to the table of that name; where the
    *   right is the table's own, this makes the table first
+   *
+   * Each is called several times, also for the same table.
    */
   readonly misconfigured: Readonly<
     Record<Misconfiguration, ((table: string) => Destination | Promise<Destination>) | Absent>
