@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { manifest } from '../manifest.js';
 
 /** A connector that is built and tested with this package, under a name that stands for the new one's. */
-const template = fileURLToPath(new URL('../../../scaffold/', import.meta.url));
+const template = fileURLToPath(new URL('../../../connectors/scaffold/', import.meta.url));
 const placeholder = 'my-warehouse';
 
 /** Writes a connector into an empty folder. @param hookline where npm installs this package from */

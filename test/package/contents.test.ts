@@ -26,7 +26,7 @@ describe('the npm package', function () {
       'config/REFERENCE.md',
       'config/example.yaml',
       'connectors/WRITING.md',
-      'scaffold/gitignore',
+      'connectors/scaffold/gitignore',
       'dist/server/main.js',
     ]);
     expect(files.filter((file) => /^(dist\/)?test\/|\.ts$/.test(file) && !isPublic(file))).to.deep.equal([]);
@@ -47,5 +47,5 @@ describe('the npm package', function () {
 
 /** TypeScript that belongs there: declarations, and what `hookline new` writes. */
 function isPublic(file: string): boolean {
-  return file.endsWith('.d.ts') || file.startsWith('scaffold/');
+  return file.endsWith('.d.ts') || file.startsWith('connectors/scaffold/');
 }

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { ChartRow } from '../../core/chart.js';
-import { eventually, freePort } from '../support/hookline.js';
+import { freePorts } from '../support/free-ports.js';
+import { eventually } from '../support/hookline.js';
 import { env, install, pack, packHookline, run } from '../support/npm.js';
 
 describe('a connector made by hookline new', function () {
@@ -50,7 +51,7 @@ describe('a connector made by hookline new', function () {
 
   it('is packed and installed beside hookline, and lands webhooks there', async () => {
     await install(project, await pack(connector, folder));
-    const [webhooks, admin] = [await freePort(), await freePort()];
+    const [webhooks, admin] = await freePorts(2);
     await writeFile(
       join(project, 'hookline.yaml'),
       `server: { webhooks: { port: ${webhooks} }, admin: { port: ${admin} } }
