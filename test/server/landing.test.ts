@@ -140,6 +140,42 @@ describe('a webhook posted is a row landed', function () {
     expect((await server.cli('drain')).code).to.equal(0);
   });
 
+  it('finds its tokens in Postgres, where other machines have them too, and waits while it is down', async () => {
+    const shared = await Hookline.create(
+      `tokens: { type: postgres, url: "\${DATABASE_URL}" }
+destinations:
+  local: { type: duckdb, path: ./warehouse.duckdb, releaseAfter: 100ms, flush: { every: 100ms } }
+pipelines:
+  1: { destination: local, table: one }
+`,
+      { env: { DATABASE_URL: database } },
+    );
+    try {
+      const { key, urls } = await shared.token();
+      await shared.start();
+      await postgres.stop();
+      expect((await shared.post(urls['1'] as string, '"waits"')).status).to.equal(200);
+      await eventually('the lane waits', async () => {
+        const [lane] = await shared.json<Record<string, unknown>[]>('pipelines');
+        return lane?.['state'] === 'retrying' || undefined;
+      });
+      await postgres.start();
+      expect((await shared.cli('drain')).code).to.equal(0);
+      expect(await shared.json<unknown[]>('discards', 'list')).to.deep.equal([]);
+
+      expect((await shared.cli('tokens', 'deactivate', key)).code).to.equal(0);
+      await new Promise((resolve) => setTimeout(resolve, 5000));
+      await shared.post(urls['1'] as string, '"too late"');
+      await shared.cli('drain');
+      const rows = await shared.json<Record<string, unknown>[]>('rows', '1');
+      expect(rows.map((row) => row['__kdd_request_body'])).to.deep.equal(['"waits"']);
+      const [discard] = await shared.json<Record<string, unknown>[]>('discards', 'list');
+      expect(discard).to.include({ key, reason: 'deactivated token' });
+    } finally {
+      await shared.destroy();
+    }
+  });
+
   it('keeps what comes for a paused pipeline, and lands it when it is resumed', async () => {
     await server.stop();
     await server.configure(configuration().replace('table: github }', 'table: github, paused: true }'));
