@@ -8,6 +8,7 @@ export const builtins: Catalogue = {
   destination: {
     duckdb: () => import('./duckdb/index.js'),
     memory: () => import('./memory/index.js'),
+    mysql: () => import('./mysql/index.js'),
     postgres: () => import('./postgres/index.js'),
   },
   'token-store': {

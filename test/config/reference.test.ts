@@ -33,6 +33,7 @@ describe('the reference', () => {
     expect(defaults).to.deep.equal([
       ['duckdb', '1'],
       ['memory', '2'],
+      ['mysql', '2'],
       ['postgres', '2'],
     ]);
     expect(sectionOptions('server').find(({ name }) => name === 'server.grace')?.default).to.equal('30s');
