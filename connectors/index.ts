@@ -6,6 +6,7 @@ import type { Catalogue } from '../core/registry.js';
  */
 export const builtins: Catalogue = {
   destination: {
+    clickhouse: () => import('./clickhouse/index.js'),
     duckdb: () => import('./duckdb/index.js'),
     memory: () => import('./memory/index.js'),
     mysql: () => import('./mysql/index.js'),

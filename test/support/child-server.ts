@@ -47,7 +47,7 @@ export class ChildServer {
         return;
       } catch (error) {
         if (child.exitCode === null && child.signalCode === null && Date.now() < end) continue;
-        const said = (await readFile(join(this.folder, 'log'), 'utf8')).slice(-2000);
+        const said = (await readFile(join(this.folder, 'log'), 'utf8')).slice(-4000);
         throw new Error(`${command} did not start: ${said}`, { cause: error });
       }
     }
