@@ -1,5 +1,14 @@
-import { destinationClaims, instantiate, type TableShape, tableShapes } from 'hookline/conformance';
-import type { Row } from 'hookline/plugin';
+import { readFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import {
+  destinationClaims,
+  instantiate,
+  makeBatch,
+  makeRow,
+  type TableShape,
+  tableShapes,
+} from 'hookline/conformance';
+import { type Destination, type Instruction, instructionOf, messageOf, type Row } from 'hookline/plugin';
 import type { ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import plugin from '../../connectors/mysql/index.js';
 import { TestMariadb } from '../support/mariadb.js';
@@ -24,10 +33,14 @@ const shapes: Readonly<Record<TableShape, (table: string) => string>> = {
 
 describe('the mysql destination, on MariaDB', () => {
   let server: TestMariadb;
+  const opened: Destination[] = [];
 
   before(async function () {
     this.timeout(60_000);
     server = await TestMariadb.start();
+  });
+  afterEach(async () => {
+    for (const destination of opened.splice(0)) await destination.close();
   });
   after(() => server.destroy());
 
@@ -91,4 +104,99 @@ describe('the mysql destination, on MariaDB', () => {
     secrets: () => [server.password, 'not-the-password', 'reader-password'],
   });
   for (const claim of claims) it(claim.name, claim.run).timeout(60_000);
+
+  const never = new AbortController().signal;
+  const ready = async (table: string, options: object = {}): Promise<Destination> => {
+    const destination = instantiate(plugin, { url: server.url, ...options });
+    opened.push(destination);
+    await destination.open(never);
+    await destination.ensureTable(table, never);
+    return destination;
+  };
+  const refusal = async (call: Promise<unknown>): Promise<[Instruction | undefined, string]> => {
+    const error = await call.then(
+      () => new Error('it was not refused'),
+      (thrown: unknown) => thrown,
+    );
+    return [instructionOf(error), messageOf(error)];
+  };
+  const table = columns.join(', ');
+
+  it('refuses a table that has no transactions', async () => {
+    await server.sql(`CREATE TABLE old (${table}) ENGINE = MyISAM`);
+    const [instruction, message] = await refusal(ready('old'));
+    expect(instruction).to.equal('config');
+    expect(message).to.include('it is MyISAM, not an InnoDB table');
+  });
+
+  it('refuses a body that MySQL would write anew, or cut, or take apart', async () => {
+    const types = ['text CHARACTER SET utf8mb4', 'longtext CHARACTER SET latin1', 'longblob'];
+    for (const [at, type] of types.entries()) {
+      await server.sql(`CREATE TABLE other_${at} (${table.replace('longtext CHARACTER SET utf8mb4', type)})`);
+      expect((await refusal(ready(`other_${at}`)))[0], type).to.equal('config');
+    }
+  });
+
+  it('refuses a ledger in which an id can be twice', async () => {
+    await server.sql(
+      `CREATE TABLE loose (batch_id char(36), table_name varchar(64), \`rows\` bigint, bytes bigint,
+                           landed_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))`,
+    );
+    const [instruction, message] = await refusal(ready('fine', { ledger: 'loose' }));
+    expect(instruction).to.equal('config');
+    expect(message).to.include('batch_id is not its primary key');
+  });
+
+  it('notes each batch in the ledger', async () => {
+    const batch = makeBatch('noted', [makeRow(), makeRow()]);
+    await (await ready('noted', { ledger: 'my `ledger`' })).write(batch, never);
+    const [entry] = await server.sql<RowDataPacket[]>(
+      'SELECT batch_id, table_name, `rows`, bytes FROM `my ``ledger```',
+    );
+    expect(entry).to.deep.equal({
+      batch_id: batch.id,
+      table_name: 'noted',
+      rows: 2,
+      bytes: batch.bytes,
+    });
+  });
+
+  it('calls a body above max_allowed_packet permanent, says so, and goes on', async () => {
+    const destination = await ready('large');
+    const large = makeBatch('large', [makeRow(), makeRow(Buffer.alloc(17 * 1024 ** 2, 'x'))]);
+    const [instruction, message] = await refusal(destination.write(large, never));
+    expect(instruction).to.equal('permanent');
+    expect(message).to.include('max_allowed_packet');
+    await destination.write(makeBatch('large', [makeRow()]), never);
+    expect(await destination.latest?.('large', 10, never)).to.have.lengthOf(1);
+  });
+
+  it('waits for a server that is read-only', async () => {
+    const destination = await ready('orders');
+    await server.sql('SET GLOBAL read_only = 1');
+    try {
+      expect(await refusal(destination.check([], never))).to.deep.equal([
+        'retry',
+        'warehouse: the server is read-only, perhaps after a failover: is it the primary?',
+      ]);
+    } finally {
+      await server.sql('SET GLOBAL read_only = 0');
+    }
+  });
+
+  it('needs no more than the grants of the README', async () => {
+    const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+    const [, block = ''] = /```sql\n(CREATE DATABASE webhooks CHARACTER.*?)```/s.exec(readme) ?? [];
+    for (const statement of block.split(';\n').filter((text) => text !== '')) await server.sql(statement);
+    const url = new URL(server.url);
+    [url.username, url.password, url.pathname] = ['hookline', 'choose-a-password', '/webhooks'];
+    const destination = instantiate(plugin, { url: url.href });
+    opened.push(destination);
+    await destination.open(never);
+    await destination.check(['orders'], never);
+    await destination.ensureTable('orders', never);
+    await destination.write(makeBatch('orders', [makeRow()]), never);
+    await destination.check(['orders'], never);
+    expect(await destination.latest?.('orders', 10, never)).to.have.lengthOf(1);
+  });
 });

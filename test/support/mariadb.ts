@@ -29,7 +29,7 @@ export class TestMariadb {
 
   /** The URL of the database `test`, with the administrator's password in it. */
   get url(): string {
-    return `mysql://hookline:${this.password}@127.0.0.1:${this.#port}/test`;
+    return `mysql://admin:${this.password}@127.0.0.1:${this.#port}/test`;
   }
 
   /** Runs a statement as the administrator, over a connection of its own. */
@@ -71,8 +71,8 @@ export class TestMariadb {
     const { folder } = this.#server;
     await writeFile(
       join(folder, 'init.sql'),
-      `CREATE USER IF NOT EXISTS hookline@127.0.0.1 IDENTIFIED BY '${this.password}';
-       GRANT ALL ON *.* TO hookline@127.0.0.1 WITH GRANT OPTION;
+      `CREATE USER IF NOT EXISTS admin@127.0.0.1 IDENTIFIED BY '${this.password}';
+       GRANT ALL ON *.* TO admin@127.0.0.1 WITH GRANT OPTION;
        CREATE DATABASE IF NOT EXISTS test;\n`,
     );
     await run('mariadb-install-db', [
