@@ -1,4 +1,6 @@
-import { destinationClaims, instantiate, type TableShape } from 'hookline/conformance';
+import { expect } from 'chai';
+import { destinationClaims, instantiate, makeBatch, makeRow, type TableShape } from 'hookline/conformance';
+import { type Destination, instructionOf, messageOf, type Row } from 'hookline/plugin';
 import plugin from '../../connectors/clickhouse/index.js';
 import { decodeRows } from '../../connectors/clickhouse/native.js';
 import { TestClickhouse } from '../support/clickhouse.js';
@@ -28,12 +30,18 @@ const shapes = {
 } satisfies Partial<Record<TableShape, (table: string) => string>>;
 type Shape = keyof typeof shapes;
 
+const makeRows = (length: number): Row[] => Array.from({ length }, () => makeRow());
+
 describe('the clickhouse destination', () => {
   let server: TestClickhouse;
+  const opened: Destination[] = [];
 
   before(async function () {
     this.timeout(60_000);
     server = await TestClickhouse.start();
+  });
+  afterEach(async () => {
+    for (const destination of opened.splice(0)) await destination.close();
   });
   after(() => server.destroy());
 
@@ -101,4 +109,60 @@ describe('the clickhouse destination', () => {
     secrets: () => [server.password, server.readerPassword, 'not-the-password'],
   });
   for (const claim of claims) it(claim.name, claim.run).timeout(60_000);
+
+  const never = new AbortController().signal;
+  const ready = async (table: string): Promise<Destination> => {
+    const destination = instantiate(plugin, { url: server.url, engine });
+    opened.push(destination);
+    await destination.open(never);
+    await destination.ensureTable(table, never);
+    return destination;
+  };
+  const count = async (table: string) =>
+    Number((await server.sql(`SELECT count() FROM ${table}`)).toString());
+
+  const unsound: Readonly<Record<string, [engine: string, reason: string]>> = {
+    plain: [
+      'MergeTree ORDER BY __kdd_request_id',
+      'MODIFY SETTING non_replicated_deduplication_window = 1000',
+    ],
+    parted: [
+      `${engineOf('parted')} PARTITION BY substring(__kdd_request_id, 1, 1) ORDER BY __kdd_request_id`,
+      'it has partitions',
+    ],
+    merged: ['ReplacingMergeTree ORDER BY __kdd_request_id', 'it is a ReplacingMergeTree'],
+    log: ['TinyLog', 'it is a TinyLog'],
+  };
+  for (const [table, [made, reason]] of Object.entries(unsound)) {
+    it(`refuses a table that is ${made.split(' ')[0]}, since ${reason}`, async () => {
+      await server.sql(`CREATE TABLE ${table} (${columns.join(', ')}) ENGINE = ${made}`);
+      const error = await ready(table).catch((thrown: unknown) => thrown);
+      expect(instructionOf(error)).to.equal('config');
+      expect(messageOf(error)).to.include(reason);
+    });
+  }
+
+  it('makes one part of a batch', async () => {
+    await (await ready('whole')).write(makeBatch('whole', makeRows(50_000)), never);
+    const parts = "SELECT count() FROM system.parts WHERE table = 'whole'";
+    expect((await server.sql(parts)).toString()).to.equal('1\n');
+  });
+
+  it('finds a batch that ClickHouse itself has forgotten by its rows', async () => {
+    const destination = await ready('old');
+    const batch = makeBatch('old', makeRows(3));
+    await destination.write(batch, never);
+    // Another order of its rows is another block, so nothing that ClickHouse would ignore.
+    await destination.write({ ...batch, rows: batch.rows.toReversed() }, never);
+    expect(await count('old')).to.equal(3);
+  });
+
+  it('adds what is new of a batch in which a restored spool has mixed landed rows with new ones', async () => {
+    const destination = await ready('mixed');
+    const [landed, added] = [makeRows(2), makeRows(12_000)];
+    await destination.write(makeBatch('mixed', landed), never);
+    const batch = makeBatch('mixed', [...landed, ...added]);
+    for (let n = 0; n < 2; n++) await destination.write(batch, never);
+    expect(await count('mixed')).to.equal(12_002);
+  });
 });

@@ -184,6 +184,12 @@ describe('the mysql destination, on MariaDB', () => {
     }
   });
 
+  it('calls a server without TLS a ConfigError where TLS is asked for', async () => {
+    const [instruction, message] = await refusal(ready('orders', { ssl: true }));
+    expect(instruction).to.equal('config');
+    expect(message).to.include('the server has no TLS');
+  });
+
   it('needs no more than the grants of the README', async () => {
     const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
     const [, block = ''] = /```sql\n(CREATE DATABASE webhooks CHARACTER.*?)```/s.exec(readme) ?? [];

@@ -118,6 +118,7 @@ async function startKeeper(keeper: ChildServer, port: number): Promise<void> {
 /** It takes connections before it serves them. */
 async function serves(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1');
+  socket.setTimeout(500, () => socket.destroy(new Error('it does not answer yet')));
   const said = text(socket);
   socket.end('srvr');
   if (!(await said).includes('Mode:')) throw new Error('it does not serve yet');
