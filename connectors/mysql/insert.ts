@@ -1,4 +1,4 @@
-import type { Row } from 'hookline/plugin';
+import { PermanentError, type Row } from 'hookline/plugin';
 import type { Session } from './session.js';
 import type { Table } from './table.js';
 
@@ -26,7 +26,10 @@ export async function insertRows(session: Session, table: Table, rows: readonly 
   }
 }
 
-/** How many rows from there on go into a statement: at least one, as the server itself refuses a long one. */
+/**
+ * How many rows from there on go into a statement.
+ * @throws PermanentError when not one does: the server would hang up, often before its error is read, as in an outage
+ */
 function countOf(rows: readonly Row[], from: number, room: number): number {
   const most = Math.min(mostRows, rows.length - from);
   let fitting = 0;
@@ -37,7 +40,10 @@ function countOf(rows: readonly Row[], from: number, room: number): number {
     size += perRow + row.body.length + 3 * (row.requestId.length + row.key.length);
     if (size > room) break;
   }
-  return 2 ** Math.floor(Math.log2(Math.max(1, fitting)));
+  if (fitting > 0) return 2 ** Math.floor(Math.log2(fitting));
+  throw new PermanentError(
+    `a body of ${rows[from]?.body.length} bytes does not fit into the server's max_allowed_packet; raise it there, and replay`,
+  );
 }
 
 function valuesOf({ requestId, timestamp, key, body }: Row): (string | number | Buffer)[] {

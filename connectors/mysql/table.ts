@@ -73,12 +73,10 @@ export class Table {
    * to have its names and grants looked at; nothing is run.
    */
   async check(connection: Connection): Promise<void> {
-    const statements = [this.#creation];
-    if (await this.#fits(connection)) {
-      const values = this.columns.replaceAll(/[^,]+/g, '?');
-      statements.splice(0, 1, `INSERT INTO ${this.quoted} (${this.columns}) VALUES (${values})`);
-    }
-    for (const statement of statements) await (await connection.prepare(statement)).close();
+    const values = this.columns.replaceAll(/[^,]+/g, '?');
+    const insertion = `INSERT INTO ${this.quoted} (${this.columns}) VALUES (${values})`;
+    const statement = (await this.#fits(connection)) ? insertion : this.#creation;
+    await (await connection.prepare(statement)).close();
   }
 
   get #creation(): string {

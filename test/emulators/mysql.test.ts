@@ -190,6 +190,24 @@ describe('the mysql destination, on MariaDB', () => {
     expect(message).to.include('the server has no TLS');
   });
 
+  it('proves by check that a missing table could be made, and makes none', async () => {
+    await server.sql("CREATE USER poor@127.0.0.1 IDENTIFIED BY 'poor-password'");
+    await server.sql('GRANT SELECT, INSERT ON test.* TO poor@127.0.0.1');
+    await ready('orders');
+    const destination = at((address) => {
+      [address.username, address.password] = ['poor', 'poor-password'];
+    });
+    opened.push(destination);
+    await destination.open(never);
+    await destination.check(['orders'], never);
+    const [instruction, message] = await refusal(destination.check(['not_there'], never));
+    expect(instruction).to.equal('config');
+    expect(message).to.match(/CREATE command denied.*grant the user SELECT, INSERT and CREATE/);
+    await server.sql('GRANT CREATE ON test.* TO poor@127.0.0.1');
+    await (await ready('fine')).check(['not_there'], never);
+    expect(await server.sql<RowDataPacket[]>("SHOW TABLES LIKE 'not_there'")).to.deep.equal([]);
+  });
+
   it('needs no more than the grants of the README', async () => {
     const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
     const [, block = ''] = /```sql\n(CREATE DATABASE webhooks CHARACTER.*?)```/s.exec(readme) ?? [];
