@@ -6,8 +6,10 @@ import type { Catalogue } from '../core/registry.js';
  */
 export const builtins: Catalogue = {
   destination: {
+    clickhouse: () => import('./clickhouse/index.js'),
     duckdb: () => import('./duckdb/index.js'),
     memory: () => import('./memory/index.js'),
+    mysql: () => import('./mysql/index.js'),
     postgres: () => import('./postgres/index.js'),
   },
   'token-store': {

@@ -31,8 +31,10 @@ describe('the reference', () => {
       .filter(({ kind }) => kind === 'destination')
       .map((item) => [item.name, optionsOf(item).find(({ name }) => name === 'concurrency')?.default]);
     expect(defaults).to.deep.equal([
+      ['clickhouse', '2'],
       ['duckdb', '1'],
       ['memory', '2'],
+      ['mysql', '2'],
       ['postgres', '2'],
     ]);
     expect(sectionOptions('server').find(({ name }) => name === 'server.grace')?.default).to.equal('30s');

@@ -1,0 +1,119 @@
+import {
+  type Batch,
+  chart,
+  type Destination,
+  RetryableError,
+  type Row,
+  type TableName,
+} from 'hookline/plugin';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
+import { Connections } from './connections.js';
+import { numberOf } from './errors.js';
+import { insertRows } from './insert.js';
+import type { MysqlOptions } from './options.js';
+import type { Session } from './session.js';
+import { chartColumns, ledgerColumns, noSuchTable, Table } from './table.js';
+
+const [requestId, timestamp, key, body] = chart.map(({ name }) => name);
+const duplicateEntry = 1062;
+
+/**
+ * Rows by multi-row INSERT, in one InnoDB transaction with an entry in the ledger of batches. A second
+ * writer of the same batch waits at the ledger's key for the first: then it finds the entry, or, when the
+ * first was rolled back, takes its place.
+ */
+export class MysqlDestination implements Destination {
+  readonly #connections: Connections;
+  readonly #instance: string;
+  readonly #ledger: Table;
+
+  constructor(instance: string, options: MysqlOptions) {
+    this.#instance = instance;
+    this.#connections = new Connections(instance, options);
+    this.#ledger = new Table(instance, options.ledger, ledgerColumns);
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    this.#connections.open();
+    await this.check([], signal);
+  }
+
+  async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
+    await this.#connections.use(`making table ${table}`, signal, async ({ connection }) => {
+      const made = this.#table(table);
+      await this.#ledger.ensure(connection);
+      await made.ensure(connection);
+    });
+  }
+
+  async check(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+    await this.#connections.use('checking', signal, async ({ connection }) => {
+      await this.#expectWritable(connection);
+      await this.#ledger.check(connection);
+      for (const table of tables) await this.#table(table).check(connection);
+    });
+  }
+
+  async write(batch: Batch, signal: AbortSignal): Promise<void> {
+    await this.#connections.use(`writing to ${batch.table}`, signal, async (session) => {
+      const table = this.#table(batch.table);
+      await session.connection.query('START TRANSACTION');
+      if (!(await this.#enter(session, batch))) {
+        await session.connection.query('ROLLBACK');
+        return;
+      }
+      await insertRows(session, table, batch.rows);
+      await session.commit();
+    });
+  }
+
+  async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {
+    return await this.#connections.use(`reading ${table}`, signal, async ({ connection }) => {
+      try {
+        // A prepared statement gives the timestamp as a float64, not as a text that may be rounded.
+        const [rows] = await connection.execute<RowDataPacket[]>(
+          `SELECT ${requestId} AS requestId, ${timestamp} AS timestamp, ${key} AS \`key\`,
+                  CAST(${body} AS BINARY) AS body
+             FROM ${this.#table(table).quoted} ORDER BY ${timestamp} DESC LIMIT ${Math.trunc(limit)}`,
+        );
+        return rows.map((row) => ({ ...(row as unknown as Row) }));
+      } catch (error) {
+        if (numberOf(error) === noSuchTable) return [];
+        throw error;
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#connections.close();
+  }
+
+  #table(name: TableName): Table {
+    return new Table(this.#instance, name, chartColumns);
+  }
+
+  /** Enters the batch; false when it has landed before. */
+  async #enter({ connection }: Session, batch: Batch): Promise<boolean> {
+    const { quoted, columns } = this.#ledger;
+    try {
+      await connection.execute(`INSERT INTO ${quoted} (${columns}) VALUES (?, ?, ?, ?)`, [
+        batch.id,
+        batch.table,
+        batch.rows.length,
+        batch.bytes,
+      ]);
+      return true;
+    } catch (error) {
+      if (numberOf(error) === duplicateEntry) return false;
+      throw error;
+    }
+  }
+
+  async #expectWritable(connection: Connection): Promise<void> {
+    const [rows] = await connection.query<RowDataPacket[]>('SELECT @@read_only AS readOnly');
+    if (Number(rows[0]?.['readOnly']) === 0) return;
+    throw new RetryableError(
+      `${this.#instance}: the server is read-only, perhaps after a failover: is it the primary?`,
+    );
+  }
+}

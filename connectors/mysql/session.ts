@@ -1,0 +1,117 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import { ConfigError } from 'hookline/plugin';
+import { type Connection, createConnection, type RowDataPacket, type SslOptions } from 'mysql2/promise';
+import { addressOf, type MysqlOptions } from './options.js';
+
+/** A server that takes longer to greet than this counts as down. */
+const connectTimeout = 10_000;
+/** How long an abort waits for a commit that is under way. */
+const commitTimeout = 2000;
+
+/**
+ * For each connection:
+ * - strict, as else a value that does not fit is cut or replaced with a warning;
+ * - a server that has lost us without a word finds out within a minute or so, not after the eight hours
+ *   of its own wait_timeout: till then it would hold the batch's ledger row, and the retry would wait.
+ */
+const settings = `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
+  autocommit = 1, wait_timeout = 90, net_read_timeout = 60, innodb_lock_wait_timeout = 30`;
+
+/** One connection. Once anything has failed on it, it is destroyed and never used again. */
+export class Session {
+  readonly connection: Connection;
+  /** The longest statement that the server takes, with its parameters, in bytes. */
+  readonly maxPacket: number;
+  readonly #socket: Socket;
+  #committing = false;
+
+  private constructor(connection: Connection, maxPacket: number, socket: Socket) {
+    this.connection = connection;
+    this.maxPacket = maxPacket;
+    this.#socket = socket;
+  }
+
+  static async connect(options: MysqlOptions, signal: AbortSignal): Promise<Session> {
+    const address = addressOf(options);
+    const ssl = options.ssl === false ? undefined : await tlsOf(options.ssl);
+    signal.throwIfAborted();
+    // A socket of our own, as the driver's `destroy` sends what is queued before it hangs up.
+    const socket = connect({ ...address, keepAlive: true, keepAliveInitialDelay: 30_000, noDelay: true });
+    const abort = () => socket.destroy();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      const connection = await createConnection({
+        ...address,
+        ...(ssl !== undefined && { ssl }),
+        stream: socket,
+        connectTimeout,
+        charset: 'UTF8MB4_BIN',
+        // Else the server could ask for any file of ours.
+        flags: ['-LOCAL_FILES'],
+      });
+      // Without a listener, the end of an idle connection would end the process.
+      connection.on('error', abort);
+      connection.on('end', abort);
+      await connection.query(settings);
+      const [rows] = await connection.query<RowDataPacket[]>('SELECT @@max_allowed_packet AS n');
+      return new Session(connection, Number(rows[0]?.['n']), socket);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  get broken(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  /**
+   * Commits. Once that is sent, an abort waits for the answer, so as to know whether the rows have landed;
+   * not for long, as the server may be gone.
+   */
+  async commit(): Promise<void> {
+    this.#committing = true;
+    await this.connection.query('COMMIT');
+    this.#committing = false;
+  }
+
+  /** Drops the connection soon: at once, unless a commit is under way. */
+  abort(): void {
+    if (this.#committing) setTimeout(() => this.#committing && this.destroy(), commitTimeout).unref();
+    else this.destroy();
+  }
+
+  /** Drops the connection at once, so that the server rolls back whatever was going on. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Says goodbye; resolves when the socket is closed. */
+  async end(): Promise<void> {
+    if (this.broken) return;
+    const closed = once(this.#socket, 'close');
+    const timer = setTimeout(() => this.#socket.destroy(), 1000);
+    void this.connection.end();
+    await closed;
+    clearTimeout(timer);
+  }
+}
+
+async function tlsOf(ssl: Exclude<MysqlOptions['ssl'], false>): Promise<SslOptions> {
+  // The driver takes any name in a certificate unless told.
+  if (ssl === true) return { rejectUnauthorized: true, verifyIdentity: true };
+  const { rejectUnauthorized } = ssl;
+  const tls: SslOptions = { rejectUnauthorized, verifyIdentity: rejectUnauthorized };
+  for (const name of ['ca', 'cert', 'key'] as const) {
+    const file = ssl[name];
+    if (file === undefined) continue;
+    tls[name] = await readFile(file, 'utf8').catch((cause: unknown) => {
+      throw new ConfigError(`ssl.${name} cannot be read from ${file}`, { cause });
+    });
+  }
+  return tls;
+}

@@ -1,0 +1,142 @@
+import { ConfigError, chart, RetryableError } from 'hookline/plugin';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
+import { numberOf } from './errors.js';
+import { quoteName } from './name.js';
+
+interface Column {
+  readonly name: string;
+  /** How a new table gets it. */
+  readonly definition: string;
+  /** The types that will do, as SHOW COLUMNS writes them. */
+  readonly type: RegExp;
+}
+
+/** Compared byte by byte, whatever the server's default is, and stored as they come. */
+const utf8 = 'CHARACTER SET utf8mb4 COLLATE utf8mb4_bin';
+
+/**
+ * The body is LONGTEXT: stored byte for byte, and the JSON functions take it. Not JSON, which MySQL parses
+ * and writes anew; not LONGBLOB, on which the JSON functions fail; not TEXT, which ends at 64 KiB.
+ */
+export const chartColumns: readonly Column[] = chart.map(({ name, type }) => {
+  if (type === 'float64') return { name, definition: 'double NOT NULL', type: /^double$/ };
+  return name === '__kdd_request_body'
+    ? { name, definition: `longtext ${utf8} NOT NULL`, type: /^longtext$/ }
+    : { name, definition: `varchar(255) ${utf8} NOT NULL`, type: /^(varchar\(\d+\)|(medium|long)?text)$/ };
+});
+
+export const ledgerColumns: readonly Column[] = [
+  { name: 'batch_id', definition: 'char(36) CHARACTER SET ascii PRIMARY KEY', type: /^(var)?char\(\d+\)$/ },
+  { name: 'table_name', definition: `varchar(64) ${utf8} NOT NULL`, type: /^varchar\(\d+\)$/ },
+  { name: 'rows', definition: 'bigint NOT NULL', type: /^bigint/ },
+  { name: 'bytes', definition: 'bigint NOT NULL', type: /^bigint/ },
+  {
+    name: 'landed_at',
+    definition: 'timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)',
+    type: /^timestamp/,
+  },
+];
+
+/** A table of the database, made when it is missing and never altered. */
+export class Table {
+  readonly name: string;
+  /** As SQL takes it. */
+  readonly quoted: string;
+  readonly #instance: string;
+  readonly #columns: readonly Column[];
+
+  constructor(instance: string, name: string, columns: readonly Column[]) {
+    this.#instance = instance;
+    this.name = name;
+    this.quoted = quoteName(name);
+    this.#columns = columns;
+  }
+
+  /** Its columns that an INSERT fills in. */
+  get columns(): string {
+    return this.#columns
+      .filter(({ name }) => name !== 'landed_at')
+      .map(({ name }) => quoteName(name))
+      .join(', ');
+  }
+
+  /** Makes it when it is missing. @throws ConfigError when something of another shape stands there */
+  async ensure(connection: Connection): Promise<void> {
+    if (await this.#fits(connection)) return;
+    await connection.query(this.#creation);
+    if (await this.#fits(connection)) return;
+    throw new RetryableError(`${this.#instance}: table ${this.quoted} was dropped as it was made`);
+  }
+
+  /**
+   * Proves that it can be written, or, when it is missing, that it can be made. To prepare a statement is
+   * to have its names and grants looked at; nothing is run.
+   */
+  async check(connection: Connection): Promise<void> {
+    const values = this.columns.replaceAll(/[^,]+/g, '?');
+    const insertion = `INSERT INTO ${this.quoted} (${this.columns}) VALUES (${values})`;
+    const statement = (await this.#fits(connection)) ? insertion : this.#creation;
+    await (await connection.prepare(statement)).close();
+  }
+
+  get #creation(): string {
+    const definition = this.#columns.map(({ name, definition }) => `${quoteName(name)} ${definition}`);
+    return `CREATE TABLE IF NOT EXISTS ${this.quoted} (${definition.join(', ')}) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4`;
+  }
+
+  async #fits(connection: Connection): Promise<boolean> {
+    const found = await this.#found(connection);
+    if (found.length === 0) return false;
+    const engine = await this.#engine(connection);
+    const faults = engine === 'InnoDB' ? this.#misfits(found) : [`it is ${engine}, not an InnoDB table`];
+    if (faults.length === 0) return true;
+    throw new ConfigError(
+      `${this.#instance}: ${this.quoted} has another shape and is left as it is: ${faults.join(', ')}. Rename it, or choose another table`,
+    );
+  }
+
+  #misfits(found: readonly RowDataPacket[]): string[] {
+    const faults: string[] = [];
+    for (const { name, type } of this.#columns) {
+      const column = found.find(({ Field }) => Field === name);
+      if (column === undefined) faults.push(`${name} is missing`);
+      else if (!type.test(column['Type'])) faults.push(`${name} is ${column['Type']}`);
+      else if (/ GENERATED/.test(column['Extra'])) faults.push(`${name} is a generated column`);
+      else if (name === 'batch_id' && !['PRI', 'UNI'].includes(column['Key'])) {
+        faults.push(`${name} is not its primary key`);
+      } else if (name.startsWith('__kdd_') && !/^(utf8mb4|null)/.test(String(column['Collation']))) {
+        faults.push(`${name} is not in utf8mb4`);
+      }
+    }
+    for (const { Field, Null, Default, Extra } of found) {
+      const known = this.#columns.some(({ name }) => name === Field);
+      const mandatory = Null === 'NO' && Default === null && !/auto_increment| GENERATED/.test(Extra);
+      if (mandatory && !known) faults.push(`${Field} is NOT NULL without a default`);
+    }
+    return faults;
+  }
+
+  /** Its columns as the server has them; none when it is missing. */
+  async #found(connection: Connection): Promise<RowDataPacket[]> {
+    try {
+      const [rows] = await connection.query<RowDataPacket[]>(`SHOW FULL COLUMNS FROM ${this.quoted}`);
+      return rows;
+    } catch (error) {
+      if (numberOf(error) === noSuchTable) return [];
+      throw error;
+    }
+  }
+
+  /** Only InnoDB has transactions. A view has no engine. */
+  async #engine(connection: Connection): Promise<string> {
+    const [rows] = await connection.query<RowDataPacket[]>(
+      `SELECT TABLE_NAME AS name, ENGINE AS engine FROM information_schema.TABLES
+        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?`,
+      [this.name],
+    );
+    const row = rows.find(({ name }) => name === this.name) ?? rows[0];
+    return row?.['engine'] ?? 'a view';
+  }
+}
+
+export const noSuchTable = 1146;

@@ -1,0 +1,168 @@
+import { expect } from 'chai';
+import { destinationClaims, instantiate, makeBatch, makeRow, type TableShape } from 'hookline/conformance';
+import { type Destination, instructionOf, messageOf, type Row } from 'hookline/plugin';
+import plugin from '../../connectors/clickhouse/index.js';
+import { decodeRows } from '../../connectors/clickhouse/native.js';
+import { TestClickhouse } from '../support/clickhouse.js';
+
+const columns = [
+  '__kdd_request_id String',
+  '__kdd_request_unix_timestamp Float64',
+  '__kdd_requester_key String',
+  '__kdd_request_body String',
+];
+const names = columns.map((column) => column.split(' ')[0]).join(', ');
+
+/** Debian's server is of 2018: without a Keeper it does not recognise a repeated INSERT. */
+const engine = "ReplicatedMergeTree('/test/{table}', 'one')";
+const engineOf = (table: string) => engine.replace('{table}', table);
+
+const shapes = {
+  'without a body': (table: string) =>
+    `CREATE TABLE ${table} (${columns.slice(0, 3).join(', ')}) ENGINE = ${engineOf(table)} ORDER BY __kdd_request_id`,
+  'with a timestamp that is text': (table: string) =>
+    `CREATE TABLE ${table} (${columns.join(', ').replace('Float64', 'String')})
+     ENGINE = ${engineOf(table)} ORDER BY __kdd_request_id`,
+  'that is a view': (table: string) => `CREATE VIEW ${table} AS SELECT 1 AS __kdd_request_id`,
+  'in another order and with further nullable columns': (table: string) =>
+    `CREATE TABLE ${table} (note Nullable(String), ${columns.toReversed().join(', ')}, n UInt8 DEFAULT 1)
+     ENGINE = ${engineOf(table)} ORDER BY __kdd_request_id`,
+} satisfies Partial<Record<TableShape, (table: string) => string>>;
+type Shape = keyof typeof shapes;
+
+const makeRows = (length: number): Row[] => Array.from({ length }, () => makeRow());
+
+describe('the clickhouse destination', () => {
+  let server: TestClickhouse;
+  const opened: Destination[] = [];
+
+  before(async function () {
+    this.timeout(60_000);
+    server = await TestClickhouse.start();
+  });
+  afterEach(async () => {
+    for (const destination of opened.splice(0)) await destination.close();
+  });
+  after(() => server.destroy());
+
+  const at = (change: (address: URL) => void) => {
+    const address = new URL(server.url);
+    change(address);
+    return instantiate(plugin, { url: address.href, engine });
+  };
+  const claims = destinationClaims({
+    make: () => instantiate(plugin, { url: server.url, engine }),
+    rows: async (table) =>
+      decodeRows(
+        await server.sql(`SELECT ${names} FROM \`${table.replaceAll(/[\\`]/g, '\\$&')}\` FORMAT RowBinary`),
+      ),
+    describe: async () => {
+      const found = await server.sql(
+        "SELECT table, name, type FROM system.columns WHERE database = 'test' ORDER BY table, name",
+      );
+      const counts = await server.sql(
+        "SELECT table, sum(rows) FROM system.parts WHERE database = 'test' AND active GROUP BY table ORDER BY table",
+      );
+      return [found.toString(), counts.toString()];
+    },
+    tables: {
+      create: async (table, shape) => {
+        await server.sql(shapes[shape as Shape](table));
+      },
+      // A column of ClickHouse always has a default.
+      shapes: Object.keys(shapes) as Shape[],
+    },
+    refused: {
+      // A column that throws stands in for a CHECK, which a server of 2018 does not have.
+      prepare: async (table) => {
+        await server.sql(`DROP TABLE ${table}`);
+        await server.sql(
+          `CREATE TABLE ${table} (${columns.join(', ')},
+             sound UInt8 DEFAULT throwIf(position(__kdd_request_body, 'unspeakable') > 0))
+           ENGINE = ${engineOf(`${table}_checked`)} ORDER BY __kdd_request_id`,
+        );
+      },
+      body: Buffer.from('"unspeakable"'),
+    },
+    limits: { body: 32 * 1024 ** 2, rows: 100_000, bytes: 64 * 1024 ** 2 },
+    process: () => ({
+      module: new URL('../../connectors/clickhouse/index.js', import.meta.url).href,
+      plugin: 'clickhouse',
+      options: { url: server.url, engine },
+    }),
+    misconfigured: {
+      'wrong credentials': () =>
+        at((address) => {
+          address.password = 'not-the-password';
+        }),
+      'missing database': () =>
+        at((address) => {
+          address.pathname = '/nowhere';
+        }),
+      'missing grant': () =>
+        at((address) => {
+          address.username = 'reader';
+          address.password = server.readerPassword;
+        }),
+    },
+    outage: { begin: () => server.stop(), end: () => server.start() },
+    secrets: () => [server.password, server.readerPassword, 'not-the-password'],
+  });
+  for (const claim of claims) it(claim.name, claim.run).timeout(60_000);
+
+  const never = new AbortController().signal;
+  const ready = async (table: string): Promise<Destination> => {
+    const destination = instantiate(plugin, { url: server.url, engine });
+    opened.push(destination);
+    await destination.open(never);
+    await destination.ensureTable(table, never);
+    return destination;
+  };
+  const count = async (table: string) =>
+    Number((await server.sql(`SELECT count() FROM ${table}`)).toString());
+
+  const unsound: Readonly<Record<string, [engine: string, reason: string]>> = {
+    plain: [
+      'MergeTree ORDER BY __kdd_request_id',
+      'MODIFY SETTING non_replicated_deduplication_window = 1000',
+    ],
+    parted: [
+      `${engineOf('parted')} PARTITION BY substring(__kdd_request_id, 1, 1) ORDER BY __kdd_request_id`,
+      'it has partitions',
+    ],
+    merged: ['ReplacingMergeTree ORDER BY __kdd_request_id', 'it is a ReplacingMergeTree'],
+    log: ['TinyLog', 'it is a TinyLog'],
+  };
+  for (const [table, [made, reason]] of Object.entries(unsound)) {
+    it(`refuses a table that is ${made.split(' ')[0]}, since ${reason}`, async () => {
+      await server.sql(`CREATE TABLE ${table} (${columns.join(', ')}) ENGINE = ${made}`);
+      const error = await ready(table).catch((thrown: unknown) => thrown);
+      expect(instructionOf(error)).to.equal('config');
+      expect(messageOf(error)).to.include(reason);
+    });
+  }
+
+  it('makes one part of a batch', async () => {
+    await (await ready('whole')).write(makeBatch('whole', makeRows(50_000)), never);
+    const parts = "SELECT count() FROM system.parts WHERE table = 'whole'";
+    expect((await server.sql(parts)).toString()).to.equal('1\n');
+  });
+
+  it('finds a batch that ClickHouse itself has forgotten by its rows', async () => {
+    const destination = await ready('old');
+    const batch = makeBatch('old', makeRows(3));
+    await destination.write(batch, never);
+    // Another order of its rows is another block, so nothing that ClickHouse would ignore.
+    await destination.write({ ...batch, rows: batch.rows.toReversed() }, never);
+    expect(await count('old')).to.equal(3);
+  });
+
+  it('adds what is new of a batch in which a restored spool has mixed landed rows with new ones', async () => {
+    const destination = await ready('mixed');
+    const [landed, added] = [makeRows(2), makeRows(12_000)];
+    await destination.write(makeBatch('mixed', landed), never);
+    const batch = makeBatch('mixed', [...landed, ...added]);
+    for (let n = 0; n < 2; n++) await destination.write(batch, never);
+    expect(await count('mixed')).to.equal(12_002);
+  });
+});

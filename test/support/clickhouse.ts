@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { buffer, text } from 'node:stream/consumers';
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { ChildServer, freePort } from './child-server.js';
+
+/** A real ClickHouse on loopback with a ZooKeeper beside it, for its replicated tables. */
+export class TestClickhouse {
+  readonly password = randomBytes(12).toString('hex');
+  /** Of the user `reader`, who may write nothing. */
+  readonly readerPassword = randomBytes(12).toString('hex');
+  readonly #keeper: ChildServer;
+  readonly #server: ChildServer;
+  readonly #port: number;
+
+  private constructor(keeper: ChildServer, server: ChildServer, port: number) {
+    this.#keeper = keeper;
+    this.#server = server;
+    this.#port = port;
+  }
+
+  static async start(): Promise<TestClickhouse> {
+    const [keeper, server] = [
+      await ChildServer.prepare('zookeeper'),
+      await ChildServer.prepare('clickhouse'),
+    ];
+    const clickhouse = new TestClickhouse(keeper, server, await freePort());
+    const keeperPort = await freePort();
+    await clickhouse.#configure(keeperPort);
+    await startKeeper(keeper, keeperPort);
+    await clickhouse.start();
+    await clickhouse.sql('CREATE DATABASE test', 'default');
+    return clickhouse;
+  }
+
+  /** The URL of the database `test`, with the administrator's password in it. */
+  get url(): string {
+    return `http://hookline:${this.password}@127.0.0.1:${this.#port}/test`;
+  }
+
+  /** Runs a statement as the administrator; resolves to what it answers. */
+  async sql(query: string, database = 'test'): Promise<Buffer> {
+    const log = { level: ClickHouseLogLevel.OFF };
+    const client = createClient({ url: new URL(`/${database}`, this.url).href, log });
+    try {
+      return await buffer((await client.exec({ query })).stream);
+    } finally {
+      await client.close();
+    }
+  }
+
+  async start(): Promise<void> {
+    const config = `--config-file=${join(this.#server.folder, 'config.xml')}`;
+    await this.#server.start('clickhouse-server', [config], () => this.sql('SELECT 1', 'default'));
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.stop();
+  }
+
+  async destroy(): Promise<void> {
+    await this.#server.destroy();
+    await this.#keeper.destroy();
+  }
+
+  async #configure(keeperPort: number): Promise<void> {
+    const interserverPort = await freePort();
+    const { folder } = this.#server;
+    const user = (name: string, password: string, profile: string) =>
+      `<${name}><password>${password}</password><networks><ip>127.0.0.1</ip></networks>
+         <profile>${profile}</profile><quota>default</quota></${name}>`;
+    await writeFile(
+      join(folder, 'config.xml'),
+      `<yandex>
+        <logger><level>warning</level><console>1</console></logger>
+        <listen_host>127.0.0.1</listen_host>
+        <http_port>${this.#port}</http_port>
+        <interserver_http_host>127.0.0.1</interserver_http_host>
+        <interserver_http_port>${interserverPort}</interserver_http_port>
+        <!-- A small table with parts that were just ignored as repeated is not broken. -->
+        <merge_tree><replicated_max_ratio_of_wrong_parts>1</replicated_max_ratio_of_wrong_parts></merge_tree>
+        <path>${folder}/data/</path>
+        <tmp_path>${folder}/tmp/</tmp_path>
+        <mark_cache_size>16777216</mark_cache_size>
+        <users_config>${folder}/users.xml</users_config>
+        <default_profile>default</default_profile>
+        <default_database>default</default_database>
+        <zookeeper><node><host>127.0.0.1</host><port>${keeperPort}</port></node></zookeeper>
+      </yandex>`,
+    );
+    await writeFile(
+      join(folder, 'users.xml'),
+      `<yandex>
+        <profiles><default/><reader><readonly>1</readonly></reader></profiles>
+        <quotas><default/></quotas>
+        <users>
+          ${user('hookline', this.password, 'default')}
+          ${user('reader', this.readerPassword, 'reader')}
+        </users>
+      </yandex>`,
+    );
+  }
+}
+
+async function startKeeper(keeper: ChildServer, port: number): Promise<void> {
+  const { folder } = keeper;
+  await writeFile(
+    join(folder, 'zoo.cfg'),
+    `tickTime=500\ndataDir=${folder}/data\nclientPort=${port}\nclientPortAddress=127.0.0.1
+     admin.enableServer=false\n`,
+  );
+  const main = 'org.apache.zookeeper.server.quorum.QuorumPeerMain';
+  await keeper.start('java', ['-cp', '/usr/share/java/zookeeper.jar', main, 'zoo.cfg'], () => serves(port));
+}
+
+/** It takes connections before it serves them. */
+async function serves(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  socket.setTimeout(500, () => socket.destroy(new Error('it does not answer yet')));
+  const said = text(socket);
+  socket.end('srvr');
+  if (!(await said).includes('Mode:')) throw new Error('it does not serve yet');
+}

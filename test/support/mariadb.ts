@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createConnection, type QueryResult } from 'mysql2/promise';
+import { ChildServer, freePort } from './child-server.js';
+
+const run = promisify(execFile);
+
+/** A real MariaDB on loopback, from the PATH; all settings that matter are its defaults. */
+export class TestMariadb {
+  readonly password = randomBytes(12).toString('hex');
+  readonly #server: ChildServer;
+  readonly #port: number;
+
+  private constructor(server: ChildServer, port: number) {
+    this.#server = server;
+    this.#port = port;
+  }
+
+  static async start(): Promise<TestMariadb> {
+    const database = new TestMariadb(await ChildServer.prepare('mariadb'), await freePort());
+    await database.#initialise();
+    await database.start();
+    return database;
+  }
+
+  /** The URL of the database `test`, with the administrator's password in it. */
+  get url(): string {
+    return `mysql://admin:${this.password}@127.0.0.1:${this.#port}/test`;
+  }
+
+  /** Runs a statement as the administrator, over a connection of its own. */
+  async sql<T extends QueryResult>(text: string, values: string[] = []): Promise<T> {
+    const connection = await createConnection({ uri: this.url, charset: 'UTF8MB4_BIN' });
+    try {
+      const [rows] = await connection.execute<T>(text, values);
+      return rows;
+    } finally {
+      await connection.end();
+    }
+  }
+
+  async start(): Promise<void> {
+    const { folder } = this.#server;
+    const args = [
+      '--no-defaults',
+      `--user=${userInfo().username}`,
+      `--datadir=${join(folder, 'data')}`,
+      `--socket=${join(folder, 'socket')}`,
+      `--pid-file=${join(folder, 'mariadb.pid')}`,
+      `--init-file=${join(folder, 'init.sql')}`,
+      '--bind-address=127.0.0.1',
+      `--port=${this.#port}`,
+      '--skip-name-resolve',
+    ];
+    await this.#server.start('mariadbd', args, () => this.sql('SELECT 1'));
+  }
+
+  async stop(): Promise<void> {
+    await this.#server.stop();
+  }
+
+  async destroy(): Promise<void> {
+    await this.#server.destroy();
+  }
+
+  async #initialise(): Promise<void> {
+    const { folder } = this.#server;
+    await writeFile(
+      join(folder, 'init.sql'),
+      `CREATE USER IF NOT EXISTS admin@127.0.0.1 IDENTIFIED BY '${this.password}';
+       GRANT ALL ON *.* TO admin@127.0.0.1 WITH GRANT OPTION;
+       CREATE DATABASE IF NOT EXISTS test;\n`,
+    );
+    await run('mariadb-install-db', [
+      '--no-defaults',
+      `--user=${userInfo().username}`,
+      `--datadir=${join(folder, 'data')}`,
+      '--skip-test-db',
+      '--auth-root-authentication-method=normal',
+    ]);
+  }
+}
