@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { type LaneId, messageOf, OverloadedError, type SpoolRecord } from '../../../core/index.js';
 import { lanePrefix } from '../keys.js';
 import type { Writers } from '../writers.js';
@@ -76,11 +77,15 @@ export class Appender {
   }
 
   #start(): void {
-    this.#running ??= new Promise((done) => setImmediate(() => void this.#run().then(done)));
+    this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
-    for (let group = this.#waiting.shift(); group !== undefined; group = this.#waiting.shift()) {
+    for (;;) {
+      // Whoever is here already, and whoever was answered and asks again at once, may join.
+      await turn();
+      const group = this.#waiting.shift();
+      if (group === undefined) break;
       if (this.#filling === group) this.#filling = undefined;
       this.#writing = group;
       try {
@@ -113,7 +118,7 @@ export class Appender {
   }
 
   async #open(): Promise<JournalFile> {
-    if (this.#file?.isInPlace === false) {
+    if (this.#file?.isIdle === true && !this.#file.isInPlace) {
       this.#file.close();
       this.#file = undefined;
     }

@@ -1,4 +1,4 @@
-import { close, fdatasync, fstatSync, rmSync, statSync, write } from 'node:fs';
+import { close, existsSync, fdatasync, rmSync, write } from 'node:fs';
 import { thisProcess } from '../process-identity.js';
 import { durably, type JournalFolder, type OpenSegment } from './folder.js';
 import { encodeHeader, headerLength } from './segment.js';
@@ -6,15 +6,18 @@ import { encodeHeader, headerLength } from './segment.js';
 /** How long a healthy disk never takes for one write, in milliseconds. */
 const patience = 30_000;
 
+/** Milliseconds. */
+const idleAfter = 1000;
+
 /** A segment that this process appends to. */
 export class JournalFile {
   readonly writer: number;
   readonly #segment: number;
   readonly #folder: JournalFolder;
   readonly #open: OpenSegment;
-  readonly #inode: number;
   #nextFrame: number;
   #end = headerLength;
+  #writtenAt = Date.now();
   #writing = false;
   #closing = false;
 
@@ -26,16 +29,20 @@ export class JournalFile {
     this.#nextFrame = nextFrame;
     const header = encodeHeader({ writer, segment, frame: nextFrame, process: thisProcess() });
     this.#open = folder.create(writer, segment, header);
-    this.#inode = fstatSync(this.#open.file).ino;
   }
 
   get isFull(): boolean {
     return this.#end >= this.#folder.segmentLength;
   }
 
-  /** False once a reader has closed it, as it took this process for gone. */
+  /** False once a reader has closed it, as it took this process for gone. No other file ever gets its name. */
   get isInPlace(): boolean {
-    return statSync(this.#open.path, { throwIfNoEntry: false })?.ino === this.#inode;
+    return existsSync(this.#open.path);
+  }
+
+  /** Nothing was written for so long that a reader might have. */
+  get isIdle(): boolean {
+    return Date.now() - this.#writtenAt > idleAfter;
   }
 
   /** The number of the next frame. */
@@ -61,6 +68,7 @@ export class JournalFile {
       throw new Error('its journal was closed by a reader that took this process for gone');
     this.#end += frame.length;
     this.#nextFrame++;
+    this.#writtenAt = Date.now();
   }
 
   #write(frame: Buffer): Promise<void> {
