@@ -106,7 +106,8 @@ export class Appender {
 
   async #write(group: Group): Promise<void> {
     try {
-      const file = await this.#open();
+      const file = this.#ready() ?? (await this.#begun());
+      this.#file = file;
       await file.append(group.seal(file.writer, file.nextFrame));
       if (group.bytes.length <= ownMemory) this.#memory = group.bytes;
     } catch (error) {
@@ -117,14 +118,14 @@ export class Appender {
     }
   }
 
-  async #open(): Promise<JournalFile> {
-    if (this.#file?.isIdle === true && !this.#file.isInPlace) {
-      this.#file.close();
-      this.#file = undefined;
+  /** The file to go on with, if there is one. */
+  #ready(): JournalFile | undefined {
+    const file = this.#file;
+    if (file?.isIdle === true && !file.isInPlace) {
+      file.close();
+      return undefined;
     }
-    if (this.#file?.isFull === true) this.#file = this.#file.next();
-    this.#file ??= await this.#begun();
-    return this.#file;
+    return file?.isFull === true ? file.next() : file;
   }
 
   /** A new file. A number may be taken where an older copy of the spool was put back: then the next one. */

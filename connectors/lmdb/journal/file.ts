@@ -62,26 +62,24 @@ export class JournalFile {
    * file is done with. A reader that closes the file does so before it reads it to the end: so what was written
    * while the file was still in its place will be read.
    */
-  async append(frame: Buffer): Promise<void> {
-    await this.#write(frame);
-    if (!this.isInPlace)
-      throw new Error('its journal was closed by a reader that took this process for gone');
-    this.#end += frame.length;
-    this.#nextFrame++;
-    this.#writtenAt = Date.now();
-  }
-
-  #write(frame: Buffer): Promise<void> {
+  append(frame: Buffer): Promise<void> {
     this.#writing = true;
     return new Promise((resolve, reject) => {
-      const late = new Error(`the disk has not answered for ${patience / 1000} seconds`);
-      const impatient = setTimeout(() => reject(late), patience);
+      const late = () => reject(new Error(`the disk has not answered for ${patience / 1000} seconds`));
+      const impatient = setTimeout(late, patience);
       const settle = (error: Error | null) => {
         clearTimeout(impatient);
         this.#writing = false;
         if (this.#closing) this.close();
-        if (error === null) resolve();
-        else reject(error);
+        const fault = error ?? this.#taken();
+        if (fault !== undefined) {
+          reject(fault);
+          return;
+        }
+        this.#end += frame.length;
+        this.#nextFrame++;
+        this.#writtenAt = Date.now();
+        resolve();
       };
       write(this.#open.file, frame, 0, frame.length, this.#end, (error, written) => {
         if (error !== null) settle(error);
@@ -90,6 +88,11 @@ export class JournalFile {
         else settle(null);
       });
     });
+  }
+
+  #taken(): Error | undefined {
+    if (this.isInPlace) return undefined;
+    return new Error('its journal was closed by a reader that took this process for gone');
   }
 
   /** Closes it; without a durable frame it goes, if the disk lets it. */
