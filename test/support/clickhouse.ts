@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { ChildServer, freePort } from './child-server.js';
+import { ChildServer } from './child-server.js';
+import { freePorts } from './free-ports.js';
 
 /** A real ClickHouse on loopback with a ZooKeeper beside it, for its replicated tables. */
 export class TestClickhouse {
@@ -26,9 +27,9 @@ export class TestClickhouse {
       await ChildServer.prepare('zookeeper'),
       await ChildServer.prepare('clickhouse'),
     ];
-    const clickhouse = new TestClickhouse(keeper, server, await freePort());
-    const keeperPort = await freePort();
-    await clickhouse.#configure(keeperPort);
+    const [port = 0, keeperPort = 0, interserverPort = 0] = await freePorts(3);
+    const clickhouse = new TestClickhouse(keeper, server, port);
+    await clickhouse.#configure(keeperPort, interserverPort);
     await startKeeper(keeper, keeperPort);
     await clickhouse.start();
     await clickhouse.sql('CREATE DATABASE test', 'default');
@@ -65,8 +66,7 @@ export class TestClickhouse {
     await this.#keeper.destroy();
   }
 
-  async #configure(keeperPort: number): Promise<void> {
-    const interserverPort = await freePort();
+  async #configure(keeperPort: number, interserverPort: number): Promise<void> {
     const { folder } = this.#server;
     const user = (name: string, password: string, profile: string) =>
       `<${name}><password>${password}</password><networks><ip>127.0.0.1</ip></networks>

@@ -5,7 +5,8 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createConnection, type QueryResult } from 'mysql2/promise';
-import { ChildServer, freePort } from './child-server.js';
+import { ChildServer } from './child-server.js';
+import { freePorts } from './free-ports.js';
 
 const run = promisify(execFile);
 
@@ -21,7 +22,8 @@ export class TestMariadb {
   }
 
   static async start(): Promise<TestMariadb> {
-    const database = new TestMariadb(await ChildServer.prepare('mariadb'), await freePort());
+    const [port = 0] = await freePorts(1);
+    const database = new TestMariadb(await ChildServer.prepare('mariadb'), port);
     await database.#initialise();
     await database.start();
     return database;
