@@ -296,8 +296,10 @@ pipelines:
       );
       const listed = await server.json<Rows>('plugins');
       expect(listed.map(({ kind, name }) => `${kind} ${name}`)).to.deep.equal([
+        'destination clickhouse',
         'destination duckdb',
         'destination memory',
+        'destination mysql',
         'destination picky',
         'destination postgres',
         'token-store lmdb',
@@ -305,7 +307,7 @@ pipelines:
         'token-store static',
         'spool lmdb',
       ]);
-      expect(listed[2]).to.include({ origin: picky });
+      expect(listed.find(({ name }) => name === 'picky')).to.include({ origin: picky });
       expect(listed[0]).to.include({ origin: 'built in' });
       expect(
         listed.filter(({ origin, description }) => origin === 'built in' && description === ''),
