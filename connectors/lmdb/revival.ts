@@ -9,8 +9,8 @@ import type { Writer, Writers } from './writers.js';
  * Takes dead letters out: back into their lanes, or away. Any process may, so whether the letter is still
  * there is asked within the transaction.
  *
- * The writer is not the appender's: a sequence is drawn within the transaction, and would overtake the
- * appends that wait for the next one with theirs already drawn.
+ * The writer is not the importer's: a sequence is drawn within the transaction, and would overtake the
+ * records that wait for theirs with sequences already drawn.
  */
 export class Revival {
   readonly #environment: Environment;

@@ -95,14 +95,14 @@ export class JournalFile {
     return new Error('its journal was closed by a reader that took this process for gone');
   }
 
-  /** Closes it; without a durable frame it goes, if the disk lets it. */
+  /** Closes it for good: readers then finish it, and remove it. Without a durable frame it goes at once. */
   abandon(): void {
     this.close();
-    if (this.#end > headerLength || !this.isInPlace) return;
     try {
-      rmSync(this.#open.path);
+      if (this.#end === headerLength) rmSync(this.#open.path, { force: true });
+      else this.#folder.close(this.writer, { segment: this.#segment, path: this.#open.path });
     } catch {
-      // It stays, and is read like any other: there is nothing in it that was acknowledged.
+      // The disk does not let it: it stays until this process ends, and is read like any other.
     }
   }
 

@@ -112,14 +112,17 @@ export class JournalFolder {
   }
 
   /** From now on its writer, should it live, sees that its segment is gone, and goes on in another. */
-  close(writer: number, { segment, path }: SegmentFile): void {
+  close(writer: number, { segment, path }: Pick<SegmentFile, 'segment' | 'path'>): void {
     moveIfThere(path, this.#path(writer, segment, 'closed'));
   }
 
-  /** Gives up a segment that nobody will read again; some are kept to be written over. */
-  retire(writer: number, { segment, path }: SegmentFile): void {
+  /**
+   * Gives up a segment that nobody will read again; some are kept to be written over. One that was closed is
+   * not: a write of its former owner that comes late must not land in another's file.
+   */
+  retire(writer: number, { segment, path, closed }: SegmentFile): void {
     const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    const spare = size <= 2 * this.#segmentLength && this.#files(spareName).length < spares;
+    const spare = !closed && size <= 2 * this.#segmentLength && this.#files(spareName).length < spares;
     if (spare) moveIfThere(path, this.#path(writer, segment, 'spare'));
     else rmSync(path, { force: true });
   }

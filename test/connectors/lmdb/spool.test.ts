@@ -143,6 +143,7 @@ describe('the lmdb spool', () => {
   });
 
   it('answers a disk that takes no more with OverloadedError, lives on, and recovers', async function () {
+    // Only Linux lets another process lift the limit again.
     if (process.platform !== 'linux') this.skip();
     // No file may become longer than this: whichever the journal goes on in, it is soon full.
     const program = run('lmdb-append', [path, log, lane, 16, 0, 3000], 'ulimit -S -f 400');
