@@ -68,7 +68,15 @@ async function readDestination(
   });
   if (instance === undefined || policy === undefined) return undefined;
   try {
-    return { ...instance, policy: mergePolicy(policy.value, instance.plugin.defaults) };
+    const { plugin, options } = instance;
+    const defaults = mergeDefaults(plugin.defaults, plugin.suited?.(options) ?? {});
+    const merged = mergePolicy(policy.value, defaults);
+    const objection = plugin.objection?.(options, merged);
+    if (objection === undefined) return { ...instance, policy: merged };
+    const { option, message, hint } = objection;
+    const at = option.split('.');
+    source.report(pointOf(innermost(entry, at)), [...path, ...at], message, hint);
+    return undefined;
   } catch (error) {
     source.report(
       entry.keyAt,
@@ -78,6 +86,17 @@ async function readDestination(
     );
     return undefined;
   }
+}
+
+/** The entry of an option, or of the nearest section around it that the YAML has. */
+function innermost(entry: Entry, [name, ...rest]: readonly string[]): Entry {
+  const inner =
+    entry.node.kind === 'mapping' && name !== undefined ? entry.node.entries.get(name) : undefined;
+  return inner === undefined ? entry : innermost(inner, rest);
+}
+
+function mergeDefaults(usual: DestinationDefaults, suited: DestinationDefaults): DestinationDefaults {
+  return { ...usual, ...suited, flush: { ...usual.flush, ...suited.flush } };
 }
 
 /** The policy of a plugin's destinations unless their YAML says otherwise. */

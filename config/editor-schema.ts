@@ -2,7 +2,14 @@ import type { PluginKind } from '../core/plugin.js';
 import { words } from './instance.js';
 import type { Item } from './inventory.js';
 import { type JsonSchema, mapSchema, toJsonSchema } from './json-schema.js';
-import { pipelineSchema, pluginsSchema, storeDefaults, wholeServerSchema } from './sections.js';
+import {
+  discardsSchema,
+  pluginsSchema,
+  receiptsSchema,
+  storeDefaults,
+  wholePipelineSchema,
+  wholeServerSchema,
+} from './sections.js';
 
 /** The JSON Schema of the whole YAML, for editors: what is in the inventory may be used in it. */
 export function editorSchema(items: readonly Item[]): JsonSchema {
@@ -25,6 +32,8 @@ export function editorSchema(items: readonly Item[]): JsonSchema {
         default: storeDefaults.tokens,
         ...instance(items, 'token-store'),
       }),
+      discards: orNothing(interpolated(toJsonSchema(discardsSchema))),
+      receipts: orNothing(interpolated(toJsonSchema(receiptsSchema))),
       plugins: orNothing(interpolated(toJsonSchema(pluginsSchema))),
       destinations: orNothing({
         description: 'Warehouses, under names that you choose',
@@ -36,7 +45,7 @@ export function editorSchema(items: readonly Item[]): JsonSchema {
         description: 'Numbers that senders put into their URL, and the tables that their data lands in',
         type: 'object',
         propertyNames: { pattern: '^[1-9][0-9]{0,15}$' },
-        additionalProperties: interpolated(toJsonSchema(pipelineSchema)),
+        additionalProperties: interpolated(toJsonSchema(wholePipelineSchema)),
       }),
     },
     patternProperties: { '^x-': { description: 'A place of your own, for anchors' } },

@@ -10,7 +10,7 @@ import { whyUnreadable } from './interpolate.js';
 import { readPipelines } from './pipelines.js';
 import { loadPlugins } from './plugins.js';
 import type { Config, PluginInstance } from './schema.js';
-import { fileSchema, storeDefaults } from './sections.js';
+import { discardsSchema, fileSchema, receiptsSchema, storeDefaults } from './sections.js';
 import { readServer } from './server.js';
 import { Source } from './source.js';
 import { type Entry, isNothing, type MappingNode, type ScalarNode, type Tree } from './tree.js';
@@ -42,12 +42,34 @@ export async function loadConfig(
   const tokens = await readStore(workshop, 'token-store', 'tokens', sections.get('tokens'));
   const destinations = await readDestinations(workshop, sections.get('destinations'));
   const pipelines = readPipelines(source, sections.get('pipelines'), destinations);
+  const discards = readKeeping(source, 'discards', discardsSchema, sections.get('discards'));
+  const receipts = readKeeping(source, 'receipts', receiptsSchema, sections.get('receipts'));
   source.secrets.hide();
   source.assertSound();
   if (server === undefined || spool === undefined || tokens === undefined) {
     throw new Error(`${file}: not loaded, and no problem was found; this is a bug of Hookline`);
   }
-  return { file: resolve(file), text, server, spool, tokens, destinations: destinations.sound, pipelines };
+  return {
+    file: resolve(file),
+    text,
+    server,
+    spool,
+    tokens,
+    ...(discards !== undefined && { discards }),
+    ...(receipts !== undefined && { receipts }),
+    destinations: destinations.sound,
+    pipelines,
+  };
+}
+
+function readKeeping(
+  source: Source,
+  name: 'discards' | 'receipts',
+  schema: typeof discardsSchema | typeof receiptsSchema,
+  section: Entry | undefined,
+): Config['discards'] {
+  if (section === undefined || isNothing(section.node)) return undefined;
+  return validate(schema, { source, entry: section, path: [name] })?.value;
 }
 
 /**
@@ -65,6 +87,23 @@ export async function loadPluginsOf(
   const complete = await loadPlugins(plugins, sections.get('plugins'), registry);
   plugins.assertSound();
   if (!complete) throw source.problems();
+}
+
+/**
+ * The `server` section alone, whatever else is wrong with the file: to find the server that runs on it.
+ * @throws ConfigProblems when the file is no YAML, or that section has a fault
+ */
+export async function loadServer(
+  file: string,
+  options: LoadOptions = {},
+): Promise<Pick<Config, 'file' | 'server'>> {
+  const { source, sections } = await readFileSections(file, options);
+  const own = new Source(source.file, source.folder, source.text);
+  const server = readServer(own, sections.get('server'));
+  own.secrets.hide();
+  own.assertSound();
+  if (server === undefined) throw source.problems();
+  return { file: resolve(file), server };
 }
 
 async function readFileSections(file: string, options: LoadOptions) {

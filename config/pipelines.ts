@@ -2,6 +2,7 @@ import type { Pipeline } from '../core/pipeline.js';
 import type { Destinations } from './destinations.js';
 import type { Path } from './path.js';
 import { pipelineSchema } from './sections.js';
+import { readSignature } from './signatures.js';
 import type { Source } from './source.js';
 import { type Entry, isNothing, pointOf } from './tree.js';
 import { validate } from './validate.js';
@@ -37,7 +38,9 @@ export function readPipelines(
     }
     if (meant !== undefined && first === undefined) seen.set(meant, pipeline);
     checkDestinations(source, pipeline, path, destinations);
-    const options = validate(pipelineSchema, { source, entry: pipeline, path });
+    const { rest, signed } = apart(pipeline);
+    const signature = signed && readSignature(source, signed, [...path, 'signature']);
+    const options = validate(pipelineSchema, { source, entry: rest, path });
     if (options === undefined) continue;
     const { name, destination, table, paused, limit } = options.value;
     const names = typeof destination === 'string' ? [destination] : destination;
@@ -48,9 +51,21 @@ export function readPipelines(
       table,
       paused,
       ...(limit && { limit }),
+      ...(signature && { signature }),
     });
   }
   return pipelines;
+}
+
+/** The signature is validated by itself, so that its secrets are in no message about the rest. */
+function apart(pipeline: Entry): { readonly rest: Entry; readonly signed?: Entry | undefined } {
+  const { node } = pipeline;
+  if (node.kind !== 'mapping') return { rest: pipeline };
+  const others = new Map([...node.entries].filter(([key]) => key !== 'signature'));
+  return {
+    rest: { ...pipeline, node: { ...node, entries: others } },
+    signed: node.entries.get('signature'),
+  };
 }
 
 /** Reports an id that is not in canonical form; returns the one that it stands for, if any. */

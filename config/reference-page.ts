@@ -1,6 +1,7 @@
 import type { PluginKind } from '../core/plugin.js';
+import { schemes } from '../core/signatures/index.js';
 import type { Item } from './inventory.js';
-import { type Option, optionsOf, sectionOptions } from './reference.js';
+import { type Option, optionsOf, sectionOptions, signatureOptions } from './reference.js';
 import { storeDefaults } from './sections.js';
 
 /** Every option of the YAML as a page of Markdown, for the repository. */
@@ -19,12 +20,23 @@ export function referencePage(items: readonly Item[]): string {
     '## pipelines',
     'Each has a number of your choice, from 1 to 2^53-1.',
     table(sectionOptions('pipelines')),
+    ...schemes.flatMap((scheme) => [
+      `### signature of type: ${scheme.type}`,
+      scheme.description,
+      table(signatureOptions(scheme)),
+    ]),
     '## tokens',
     leftOut(storeDefaults.tokens),
     ...of('token-store').flatMap(plugin),
     '## spool',
     leftOut(storeDefaults.spool),
     ...of('spool').flatMap(plugin),
+    '## discards',
+    'Left out, nothing is held of what fails authentication.',
+    table(sectionOptions('discards')),
+    '## receipts',
+    'Left out, nothing is remembered of what has landed.',
+    table(sectionOptions('receipts')),
   ].join('\n\n')}\n`;
 }
 

@@ -1,8 +1,17 @@
 import type { z } from 'zod';
+import type { Scheme } from '../core/signatures/scheme.js';
 import type { Item } from './inventory.js';
 import { type JsonSchema, toJsonSchema } from './json-schema.js';
 import type { Path } from './path.js';
-import { pipelineSchema, pluginsSchema, policyKeys, policySchema, wholeServerSchema } from './sections.js';
+import {
+  discardsSchema,
+  pluginsSchema,
+  policyKeys,
+  policySchema,
+  receiptsSchema,
+  wholePipelineSchema,
+  wholeServerSchema,
+} from './sections.js';
 import { shapeAt } from './shape.js';
 import { expectation } from './wording.js';
 
@@ -36,11 +45,27 @@ export function optionsOf({ kind, plugin, options }: Item): Option[] {
 }
 
 /** The options of a section that is not a plugin's. */
-export function sectionOptions(section: 'server' | 'plugins' | 'pipelines'): Option[] {
-  const schema = { server: wholeServerSchema, plugins: pluginsSchema, pipelines: pipelineSchema }[section];
+export function sectionOptions(
+  section: 'server' | 'plugins' | 'pipelines' | 'discards' | 'receipts',
+): Option[] {
+  const schema = {
+    server: wholeServerSchema,
+    plugins: pluginsSchema,
+    pipelines: wholePipelineSchema,
+    discards: discardsSchema,
+    receipts: receiptsSchema,
+  }[section];
   const name = section === 'pipelines' ? 'pipelines.*' : section;
   const found = describe(toJsonSchema(schema), { schema, path: [], name, required: false });
-  return section === 'plugins' ? found : found.slice(1);
+  if (section === 'plugins') return found;
+  return found.slice(1).filter(({ name }) => !name.startsWith('pipelines.*.signature.'));
+}
+
+/** What the `signature` of a pipeline may say beside `type`. */
+export function signatureOptions({ options: schema }: Scheme): Option[] {
+  const found = describe(toJsonSchema(schema), { schema, path: [], name: 'signature', required: false });
+  const own = found.slice(1).map((option) => ({ ...option, name: option.name.replace('signature.', '') }));
+  return own.filter(({ name }) => name !== 'type');
 }
 
 interface Place {

@@ -1,3 +1,5 @@
+import type { ForwardingHeader } from '../core/client.js';
+import type { DoorLimits } from '../core/door.js';
 import type { DestinationPolicy, Pipeline } from '../core/pipeline.js';
 import type { Plugin, PluginKind } from '../core/plugin.js';
 
@@ -35,6 +37,10 @@ export interface Config {
       readonly keepAlive: number;
       /** The URL that senders use, as behind a proxy; without a trailing slash. */
       readonly publicUrl?: string;
+      /** As `rangesOf` reads each. */
+      readonly trustedProxies: readonly string[];
+      readonly clientHeader: ForwardingHeader;
+      readonly limits: DoorLimits & { /** Open ones of one client address. */ readonly connections: number };
     };
     readonly admin: { readonly host: string; readonly port: number; readonly token?: string };
     /** How long SIGTERM may take, in milliseconds. */
@@ -42,6 +48,10 @@ export interface Config {
   };
   readonly spool: PluginInstance<'spool'>;
   readonly tokens: PluginInstance<'token-store'>;
+  /** What fails authentication is held for `keep` milliseconds. */
+  readonly discards?: { readonly keep: number };
+  /** What has landed leaves a receipt for `keep` milliseconds. */
+  readonly receipts?: { readonly keep: number };
   readonly destinations: ReadonlyMap<string, DestinationInstance>;
   readonly pipelines: ReadonlyMap<string, Pipeline>;
 }

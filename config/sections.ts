@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { rangesOf } from '../core/client.js';
 import { bytes, duration, secret } from '../core/options.js';
+import { schemes } from '../core/signatures/index.js';
 
 /** The schemas of what the YAML says by itself; destinations, spool and tokens besides have their plugin's. */
 
@@ -38,6 +40,48 @@ const publicUrl = z
   })
   .transform((value) => value.replace(/\/+$/, ''));
 
+/** Beyond it senders are answered 429. */
+function limitSchema() {
+  return z.strictObject({
+    requests: z.number().positive().optional().describe('Requests a second'),
+    bytes: sizeFrom(1, '1B').optional().describe('Bytes of bodies a second'),
+  });
+}
+
+const trustedProxy = z.string().refine((value) => rangesOf(value) !== undefined, {
+  error: 'expected an address, a range such as 10.0.0.0/8, or loopback, linklocal or uniquelocal',
+});
+
+const limitsSchema = z
+  .strictObject({
+    client: limitSchema()
+      .optional()
+      .describe(
+        'What one client address may send; not limited unless set, as a large sender may have few addresses',
+      ),
+    key: limitSchema()
+      .optional()
+      .describe('What may be sent under one key with one token, over all pipelines; not limited unless set'),
+    unproven: z
+      .strictObject({
+        requests: z.number().positive().default(1000).describe('Requests a second'),
+        bytes: sizeFrom(1, '1B').prefault('16MiB').describe('Bytes of bodies a second'),
+      })
+      .prefault({})
+      .describe(
+        'What one client address may send with tokens that are not known to be good; a good one is known within seconds of its first request',
+      ),
+    connections: z
+      .int()
+      .min(1)
+      .default(2000)
+      .describe('Connections that one client address may have open; further ones are closed at once'),
+  })
+  .describe(
+    'What senders may send, over all workers; more is answered 429. An IPv6 address counts by its first 64 bits; ' +
+      'this machine itself has no limit, unless it is a trusted proxy',
+  );
+
 export const webhooksSchema = z
   .strictObject({
     host: host.default('127.0.0.1').describe('0.0.0.0 to be reached from other machines; put TLS in front'),
@@ -55,6 +99,18 @@ export const webhooksSchema = z
       .prefault('65s')
       .describe("How long an idle connection is kept; more than your proxy's"),
     publicUrl: publicUrl.optional().describe('What senders call, where a proxy is in front'),
+    trustedProxies: z
+      .array(trustedProxy)
+      .default([])
+      .describe(
+        'Proxies whose word counts for who the client is: addresses, ranges such as 10.0.0.0/8, or loopback, ' +
+          'linklocal, uniquelocal',
+      ),
+    clientHeader: z
+      .enum(['x-forwarded-for', 'forwarded'])
+      .default('x-forwarded-for')
+      .describe('The header in which trusted proxies note the client; no other one is believed'),
+    limits: limitsSchema.prefault({}),
   })
   .describe('The port for senders');
 
@@ -85,8 +141,36 @@ export const fileSchema = z.strictObject({
   tokens: z.unknown().optional(),
   plugins: z.unknown().optional(),
   destinations: z.unknown().optional(),
+  discards: z.unknown().optional(),
+  receipts: z.unknown().optional(),
   pipelines: z.unknown().optional(),
 });
+
+/** How long something is kept that is not needed any more. */
+const keep = () =>
+  duration().refine((value) => value >= 1000 && value <= 366 * 86_400_000, {
+    error: 'expected a duration from 1s to 366d',
+  });
+
+export const receiptsSchema = z
+  .strictObject({
+    keep: keep().describe(
+      'How long a receipt of each row that has landed is kept, as far as there is room; see `hookline request` and ' +
+        '`hookline reconcile`',
+    ),
+  })
+  .describe('What is remembered of requests that have landed; left out, nothing');
+
+export const discardsSchema = z
+  .strictObject({
+    keep: keep().describe(
+      'How long what fails authentication is held with its body, as far as there is room; release or drop it by ' +
+        '`hookline discards`',
+    ),
+  })
+  .describe(
+    'What becomes of requests that fail authentication; left out, nothing of them is held but a list',
+  );
 
 /** What stands for one of these sections when it is left out. */
 export const storeDefaults = {
@@ -128,11 +212,17 @@ export const pipelineSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe('Senders are answered and nothing is lost, but nothing is loaded'),
-  limit: z
-    .strictObject({
-      requests: z.number().positive().optional().describe('Requests a second'),
-      bytes: sizeFrom(1, '1B').optional().describe('Bytes of bodies a second'),
-    })
+  limit: limitSchema()
     .optional()
     .describe('What its senders may send, over all workers; more is answered 429'),
+  signature: z.unknown().optional(),
+});
+
+/** Likewise whole: `signature` is validated by the scheme that its `type` names. */
+export const wholePipelineSchema = z.strictObject({
+  ...pipelineSchema.shape,
+  signature: z
+    .union(schemes.map(({ options }) => options))
+    .optional()
+    .describe('How its senders sign, by its `type`; what is not signed so is refused with 400'),
 });

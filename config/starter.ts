@@ -41,6 +41,7 @@ pipelines:
     destination: local            # or several: [local, warehouse]; each gets every row
     # name: leads                 # how people call it; the table's name unless you say
     # paused: false               # true: senders are answered and nothing is lost, but nothing is loaded
+    # signature: { type: github, secret: "\${GITHUB_SECRET}" }   # its senders sign; no default
 
 # -- The server --------------------------------------------------------------------------------------
 # server:
@@ -66,6 +67,13 @@ pipelines:
 
 # Access tokens, as digests: nobody can read a token back.
 # tokens: { type: lmdb, path: ./data/tokens }
+
+# What fails authentication is held so long, and can be released once the token is mended.
+# discards: { keep: 7d }
+
+# What has landed leaves a receipt for so long, of 28 bytes: hookline request tells when and where a request
+# landed, and hookline reconcile compares the receipts with the warehouse.
+receipts: { keep: 7d }
 
 # -- Further connectors ------------------------------------------------------------------------------
 # npm packages, or files such as ./my-warehouse.js; then use their types above. That your editor knows

@@ -6,11 +6,14 @@ import type { Catalogue } from '../core/registry.js';
  */
 export const builtins: Catalogue = {
   destination: {
+    bigquery: () => import('./bigquery/index.js'),
     clickhouse: () => import('./clickhouse/index.js'),
     duckdb: () => import('./duckdb/index.js'),
     memory: () => import('./memory/index.js'),
     mysql: () => import('./mysql/index.js'),
+    parquet: () => import('./parquet/index.js'),
     postgres: () => import('./postgres/index.js'),
+    snowflake: () => import('./snowflake/index.js'),
   },
   'token-store': {
     lmdb: () => import('./lmdb/index.js'),

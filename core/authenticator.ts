@@ -2,6 +2,8 @@ import { timingSafeEqual } from 'node:crypto';
 import { inject, injectable } from 'inversify';
 import { RetryableError } from './errors.js';
 import { parts } from './keys.js';
+import { vouched } from './request.js';
+import { type SenderId, senderParts } from './sender.js';
 import type { Discard, DiscardReason, StoredRecord } from './spool.js';
 import type { Token, TokenStore } from './token-store.js';
 
@@ -29,7 +31,7 @@ export class Authenticator {
     { readonly at: number; readonly token: Promise<Token | undefined> }
   >();
   #used = new Map<string, Date>();
-  #lastTouch = Date.now();
+  #lastTouch = performance.now();
   #opened: Promise<void> | undefined;
 
   constructor(@inject(parts.tokens) tokens: TokenStore) {
@@ -40,19 +42,34 @@ export class Authenticator {
     await this.#open(signal);
     const rows: StoredRecord[] = [];
     const discarded: Discard[] = [];
-    const tokens = await this.#findAll(records);
+    // What was mended a moment ago is what it was released for.
+    for (const { released, key } of records) if (released === true) this.#remembered.delete(key);
+    const asked = records.filter(({ authenticated }) => !authenticated).map(({ key }) => key);
+    const tokens = await this.#findAll(asked);
     const now = new Date();
     for (const record of records) {
       if (record.authenticated) {
         rows.push(record);
         continue;
       }
-      const reason = fault(tokens.get(record.key), record, pipeline, now);
+      const reason = fault(tokens.get(record.key), record.tokenDigest, pipeline, now);
       if (reason === undefined) rows.push(record);
       else discarded.push({ record, reason });
     }
     await this.#touch(rows, now);
     return { rows, discarded };
+  }
+
+  /** Those of the senders whose token is good now, on whatever pipeline. */
+  async vouch(senders: readonly SenderId[], signal: AbortSignal): Promise<ReadonlySet<SenderId>> {
+    await this.#open(signal);
+    const tokens = await this.#findAll(senders.map((sender) => senderParts(sender).key));
+    const now = new Date();
+    const good = senders.filter((sender) => {
+      const { key, tokenDigest } = senderParts(sender);
+      return fault(tokens.get(key), tokenDigest, undefined, now) === undefined;
+    });
+    return new Set(good);
   }
 
   /** The store is opened by the first who needs it: one that is down does not hold the start. */
@@ -75,9 +92,8 @@ export class Authenticator {
     await Promise.race([this.#tokens.open(AbortSignal.any([signal, limit])), late]);
   }
 
-  async #findAll(records: readonly StoredRecord[]): Promise<ReadonlyMap<string, Token | undefined>> {
-    const asked = records.filter(({ authenticated }) => !authenticated).map(({ key }) => key);
-    const wanted = [...new Set(asked)];
+  async #findAll(keys: readonly string[]): Promise<ReadonlyMap<string, Token | undefined>> {
+    const wanted = [...new Set(keys)];
     const found = new Map<string, Token | undefined>();
     for (let from = 0; from < wanted.length; from += atOnce) {
       const some = wanted.slice(from, from + atOnce);
@@ -88,7 +104,7 @@ export class Authenticator {
   }
 
   #find(key: string): Promise<Token | undefined> {
-    const now = Date.now();
+    const now = performance.now();
     const known = this.#remembered.get(key);
     if (known !== undefined && now - known.at < rememberFor) return known.token;
     if (this.#remembered.size >= mostRemembered) this.#remembered.clear();
@@ -102,10 +118,11 @@ export class Authenticator {
   async #touch(rows: readonly StoredRecord[], now: Date): Promise<void> {
     if (this.#tokens.touch === undefined) return;
     for (const row of rows) this.#used.set(row.key, now);
-    if (this.#used.size === 0 || now.getTime() - this.#lastTouch < touchEvery) return;
+    const moment = performance.now();
+    if (this.#used.size === 0 || moment - this.#lastTouch < touchEvery) return;
     const used = this.#used;
     this.#used = new Map();
-    this.#lastTouch = now.getTime();
+    this.#lastTouch = moment;
     await this.#tokens.touch(used).catch(() => undefined);
   }
 
@@ -118,15 +135,27 @@ export class Authenticator {
 
 function fault(
   token: Token | undefined,
-  record: StoredRecord,
-  pipeline: string,
+  tokenDigest: Uint8Array,
+  pipeline: string | undefined,
   now: Date,
 ): DiscardReason | undefined {
+  const right =
+    token === undefined ||
+    timingSafeEqual(token.digest, tokenDigest) ||
+    timingSafeEqual(vouched, tokenDigest);
+  return right ? tokenFault(token, pipeline, now) : 'wrong token';
+}
+
+/** Why a token of this key, whoever shows it, lets nothing into the pipeline. */
+export function tokenFault(
+  token: Token | undefined,
+  pipeline: string | undefined,
+  now: Date,
+): Exclude<DiscardReason, 'wrong token'> | undefined {
   if (token === undefined) return 'unknown key';
-  if (!timingSafeEqual(token.digest, record.tokenDigest)) return 'wrong token';
   if (!token.active) return 'deactivated token';
   if (token.expiresAt !== undefined && token.expiresAt <= now) return 'expired token';
-  if (token.pipelines !== undefined && !token.pipelines.includes(pipeline)) {
+  if (pipeline !== undefined && token.pipelines?.includes(pipeline) === false) {
     return 'token not allowed on this pipeline';
   }
   return undefined;

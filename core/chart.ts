@@ -37,3 +37,13 @@ export function toChartRow(row: Row): ChartRow {
     __kdd_request_body: new TextDecoder('utf-8', { ignoreBOM: true }).decode(row.body),
   };
 }
+
+/** The row that `toChartRow` was given, as long as its body is UTF-8. */
+export function fromChartRow(row: ChartRow): Row {
+  return {
+    requestId: row.__kdd_request_id,
+    timestamp: row.__kdd_request_unix_timestamp,
+    key: row.__kdd_requester_key,
+    body: new TextEncoder().encode(row.__kdd_request_body),
+  };
+}

@@ -1,4 +1,5 @@
 import { instructionOf, messageOf } from './errors.js';
+import { failpoint } from './failpoint.js';
 import type { Outlet } from './outlet.js';
 import type { SealedBatch, Spool } from './spool.js';
 
@@ -24,13 +25,19 @@ export async function deliver(
   } catch (error) {
     if (instructionOf(error) !== 'permanent') throw error;
     if (batch.rows.length > 1) {
+      failpoint?.('batch.refused');
       await spool.split(batch);
+      failpoint?.('batch.split');
       return { outcome: 'split' };
     }
     const reason = messageOf(error);
+    failpoint?.('row.dying');
     await spool.settle(batch, { reason });
+    failpoint?.('row.dead');
     return { outcome: 'dead', reason };
   }
+  failpoint?.('batch.written');
   await spool.settle(batch, 'landed');
+  failpoint?.('batch.settled');
   return { outcome: 'landed' };
 }

@@ -14,6 +14,23 @@ export interface Batch {
   readonly bytes: number;
 }
 
+/** Request timestamps, in seconds since the epoch: from there on, and before the end. */
+export interface TimeRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What was merged, or would be, in one place of a table. */
+export interface Compaction {
+  /** Where, as the destination names it: `dt=2026-11-24/hour=13`. */
+  readonly place: string;
+  /** How many pieces, of how many bytes together. */
+  readonly pieces: number;
+  readonly bytes: number;
+  /** How many bytes the one piece has that they became; absent when nothing was done. */
+  readonly mergedBytes?: number;
+}
+
 /** The answer to `hookline query`: values are JSON values (bigger or stranger types as text). */
 export interface QueryResult {
   readonly columns: readonly string[];
@@ -51,6 +68,13 @@ export interface Destination {
   check(tables: readonly TableName[], signal: AbortSignal): Promise<void>;
 
   /**
+   * Optional: what rows must have in common to be stored in one piece, such as the hour that names their
+   * folder. The engine then seals only rows of one partition into a batch. Called for each row: no I/O, no
+   * error, and for ever the same answer for the same row.
+   */
+  partition?(row: Row): string;
+
+  /**
    * Store every row, in order, or none. The same `batch.id` again is a success that adds nothing, also
    * when the first try was killed at any instruction, or when its answer was lost. Once the signal has
    * fired it rejects, unless the batch has landed: to resolve means that it has.
@@ -63,8 +87,23 @@ export interface Destination {
    */
   latest?(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]>;
 
+  /**
+   * Optional: the request ids of the rows whose timestamp lies in the range, in any order, each as often as it
+   * is there, for `hookline reconcile`. Some thousands at a time, so that memory stays bounded however many
+   * there are. None where there is no table.
+   */
+  requestIds?(table: TableName, range: TimeRange, signal: AbortSignal): AsyncIterable<readonly string[]>;
+
   /** Optional: one read-only statement, for `hookline query`. Whatever would write is refused. */
   query?(sql: string, limit: number, signal: AbortSignal): Promise<QueryResult>;
+
+  /**
+   * Optional: merge what was written in small pieces into few large ones, for `hookline compact`. One call
+   * does all that there is to do in the table now; when `dry` it changes nothing and tells what it would do.
+   * No row is lost by it, or stays twice, also when it is killed at any instruction, when several run at
+   * once, and when a batch comes again whose rows were merged. Writes go on meanwhile.
+   */
+  compact?(table: TableName, dry: boolean, signal: AbortSignal): Promise<Compaction[]>;
 
   /**
    * Release everything: afterwards nothing keeps the process alive. Waits for what was given up and is not

@@ -2,10 +2,12 @@ import { inject, injectable } from 'inversify';
 import { Authenticator } from './authenticator.js';
 import { Backoff, pause } from './backoff.js';
 import { messageOf } from './errors.js';
+import { failpoint } from './failpoint.js';
 import { keys, parts } from './keys.js';
-import { Lane } from './lane.js';
+import { Lane, type LaneSignals } from './lane.js';
 import { LaneMetrics } from './lane-metrics.js';
 import type { LaneStatus } from './lane-status.js';
+import { type BuiltLane, type LaneOrder, type LanePlan, Lanes } from './lanes.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import type { Outlet } from './outlet.js';
@@ -21,17 +23,23 @@ export interface LaneReport extends LaneStatus {
   readonly destination: string;
 }
 
+/** What waits in a lane that is not in the configuration any more. */
+export interface Orphan {
+  readonly pipeline: string;
+  readonly destination: string;
+  readonly records: number;
+}
+
 /** The load path: wakes the lanes that have something in the spool. One process runs it. */
 @injectable()
 export class Engine {
   readonly #spool: Spool;
-  readonly #outlets: ReadonlyMap<string, Outlet>;
-  readonly #authenticator: Authenticator;
   readonly #logger: Logger;
-  readonly #lanes = new Map<LaneId, { readonly lane: Lane; readonly metrics: LaneMetrics }>();
+  readonly #metrics: Metrics;
+  readonly #lanes: Lanes;
   readonly #rest = new AbortController();
-  readonly #abort = new AbortController();
   readonly #orphans = new Set<LaneId>();
+  #authenticator: Authenticator;
   #looking: Promise<void> | undefined;
   #fenced: (error: unknown) => void = () => undefined;
 
@@ -44,34 +52,30 @@ export class Engine {
     @inject(keys.metrics) metrics: Metrics,
   ) {
     this.#spool = spool;
-    this.#outlets = outlets;
     this.#authenticator = authenticator;
     this.#logger = logger;
-    for (const pipeline of pipelines.values()) {
-      for (const destination of pipeline.destinations) this.#add(pipeline, destination, metrics);
-    }
+    this.#metrics = metrics;
+    this.#lanes = new Lanes((order, signals) => this.#build(order, signals));
+    void this.#lanes.arrange({ pipelines, outlets, authenticator }, 0);
   }
 
-  #add(pipeline: Pipeline, destination: string, metrics: Metrics): void {
-    const outlet = this.#outlets.get(destination);
-    if (outlet === undefined) throw new Error(`pipeline ${pipeline.id}: no destination ${destination}`);
-    const labels = { pipeline: pipeline.id, destination };
-    const laneMetrics = new LaneMetrics(metrics, labels);
+  #build({ pipeline, outlet, authenticator }: LaneOrder, signals: LaneSignals): BuiltLane {
+    const labels = { pipeline: pipeline.id, destination: outlet.name };
+    const metrics = new LaneMetrics(this.#metrics, labels);
     const lane = new Lane(
       {
         pipeline,
         outlet,
         spool: this.#spool,
-        authenticator: this.#authenticator,
+        authenticator,
         logger: this.#logger.child(labels),
-        metrics: laneMetrics,
+        metrics,
         haltFor,
         fenced: (error) => this.#fenced(error),
       },
-      { rest: this.#rest.signal, abort: this.#abort.signal },
+      signals,
     );
-    laneMetrics.entered(lane.status.state);
-    this.#lanes.set(lane.id, { lane, metrics: laneMetrics });
+    return { lane, metrics };
   }
 
   /**
@@ -82,30 +86,57 @@ export class Engine {
   async start(fenced: (error: unknown) => void): Promise<void> {
     this.#fenced = fenced;
     await this.#spool.claim(this.#rest.signal);
-    for (const { lane } of this.#lanes.values()) lane.wake();
+    failpoint?.('spool.claimed');
+    this.#lanes.start();
     this.#looking = this.#look();
+  }
+
+  /**
+   * Goes on by another plan; see `Lanes.arrange`. The tokens of an authenticator that it replaces may be
+   * closed when this resolves.
+   */
+  async change(plan: LanePlan, grace: number): Promise<void> {
+    if (this.#rest.signal.aborted) return;
+    const before = this.#authenticator;
+    this.#authenticator = plan.authenticator;
+    await this.#lanes.arrange(plan, grace);
+    if (before !== plan.authenticator) await before.finish();
   }
 
   /** Finishes what is being written, within `grace` milliseconds, or leaves it sealed. */
   async stop(grace: number): Promise<void> {
-    const reason = new Error('shutting down');
-    this.#rest.abort(reason);
-    const impatient = setTimeout(() => this.#abort.abort(reason), grace);
+    this.#rest.abort(new Error('shutting down'));
+    failpoint?.('load.stopping');
+    const stopped = this.#lanes.stop(grace);
     await this.#looking;
-    await Promise.all([...this.#lanes.values()].map(({ lane }) => lane.stopped()));
-    clearTimeout(impatient);
+    await stopped;
     await this.#authenticator.finish();
   }
 
+  /** A destination was found well: lanes that wait to try it again do so now. */
+  hasten(destination: string): void {
+    for (const { lane } of this.#lanes.all()) {
+      if (laneParts(lane.id).destination === destination) lane.hasten();
+    }
+  }
+
   reports(): LaneReport[] {
-    return [...this.#lanes.values()].map(({ lane }) => ({ ...laneParts(lane.id), ...lane.status }));
+    return this.#lanes.all().map(({ lane }) => ({ ...laneParts(lane.id), ...lane.status }));
+  }
+
+  /** The lanes that hold records and are not in the configuration. */
+  async orphans(): Promise<Orphan[]> {
+    const found = (await this.#spool.pending()).filter((id) => !this.#lanes.has(id));
+    return Promise.all(
+      found.map(async (id) => ({ ...laneParts(id), records: (await this.#spool.depth(id)).records })),
+    );
   }
 
   /** Brings the gauges up to date; a spool that cannot be read leaves them as they are. */
   async report(): Promise<void> {
-    for (const { lane, metrics } of this.#lanes.values()) {
+    for (const { lane, metrics } of this.#lanes.all()) {
       await this.#spool.depth(lane.id).then(
-        (depth) => metrics.waiting(depth),
+        (depth) => this.#lanes.has(lane.id) && metrics.waiting(depth),
         () => undefined,
       );
     }
@@ -127,9 +158,9 @@ export class Engine {
   }
 
   #wake(id: LaneId): void {
-    const known = this.#lanes.get(id);
-    if (known !== undefined) {
-      known.lane.wake();
+    if (this.#lanes.has(id)) {
+      this.#orphans.delete(id);
+      this.#lanes.wake(id);
       return;
     }
     if (this.#orphans.has(id)) return;

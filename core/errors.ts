@@ -52,8 +52,12 @@ export class ConfigError extends InstructionError {
 
 /** The spool takes nothing now (full, or its disk fails): the sender is answered 503 and retries. */
 export class OverloadedError extends InstructionError {
-  constructor(message: string, options?: ErrorOptions) {
+  /** It is full for senders that are not proven, and for no others. */
+  readonly unproven: boolean;
+
+  constructor(message: string, options?: ErrorOptions & { readonly unproven?: boolean }) {
     super('overloaded', message, options);
+    this.unproven = options?.unproven ?? false;
   }
 }
 

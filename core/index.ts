@@ -1,6 +1,6 @@
 /** The public surface: `hookline/plugin`. What a connector imports, and nothing else. */
-export { type ChartRow, chart, type Row, toChartRow } from './chart.js';
-export type { Batch, Destination, QueryResult, TableName } from './destination.js';
+export { type ChartRow, chart, fromChartRow, type Row, toChartRow } from './chart.js';
+export type { Batch, Compaction, Destination, QueryResult, TableName, TimeRange } from './destination.js';
 export {
   ConfigError,
   FencedError,
@@ -26,5 +26,16 @@ export {
   type PluginInstances,
   type PluginKind,
 } from './plugin.js';
+export type { HeldCounts, HeldDiscard, HeldFilter, Quarantine } from './quarantine.js';
+export type { BatchReceipts, Receipt, ReceiptCounts, Receipts, ReceiptsSummary } from './receipts.js';
+export { type SenderId, type Senders, senderId } from './sender.js';
+export {
+  type ServerAddress,
+  type ServerKind,
+  type ServerOptions,
+  serverAddress,
+} from './server-address.js';
+export { type Session, SessionPool, type SessionPoolParts } from './session-pool.js';
 export * from './spool.js';
+export { isTlsCode, type Pem, pem, pemOf, readTls, type Tls, tls, tlsOf } from './tls.js';
 export type { Token, TokenStore } from './token-store.js';

@@ -1,19 +1,39 @@
 import { inject, injectable } from 'inversify';
+import type { Arrival } from './arrival.js';
 import { readBody } from './body.js';
 import { unixTimestamp } from './clock.js';
+import type { Door, LimitName } from './door.js';
 import { instructionOf, messageOf } from './errors.js';
+import { failpoint } from './failpoint.js';
 import { newRequestId } from './identity.js';
+import { IngestMetrics } from './ingest-metrics.js';
 import { keys, parts } from './keys.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
 import type { RateLimit } from './rate-limit.js';
-import { accepted, errorOf, type Reply, refused, replies, tooManyRequests } from './reply.js';
-import { readCredentials } from './request.js';
+import {
+  accepted,
+  challenged,
+  errorOf,
+  type Reply,
+  refused,
+  replies,
+  shakenHands,
+  tooManyRequests,
+} from './reply.js';
+import { type Credentials, type RefusalCode, readCredentials, readPipeline } from './request.js';
+import { Gate } from './signatures/gate.js';
 import { type LaneId, laneId, type Spool } from './spool.js';
 
-/** A body, or what gives it or the reason why it is refused. */
-export type Posted = Buffer | (() => Promise<Buffer | Reply>);
+/** Undoes a body's content encoding; a reply says why it cannot be done. */
+export type Unpack = () => Promise<Buffer | Reply>;
+
+/** Where a pipeline's records go, and who lets them in. */
+interface Route {
+  readonly lanes: readonly LaneId[];
+  readonly gate: Gate | undefined;
+}
 
 /**
  * The ack path: query and body become a record, the record becomes durable, the sender gets its answer.
@@ -22,68 +42,92 @@ export type Posted = Buffer | (() => Promise<Buffer | Reply>);
 @injectable()
 export class Ingest {
   readonly #spool: Spool;
-  readonly #routes: ReadonlyMap<string, readonly LaneId[]>;
-  readonly #limits: ReadonlyMap<string, RateLimit>;
+  #routes: ReadonlyMap<string, Route>;
+  #limits: ReadonlyMap<string, RateLimit>;
+  #door: Door;
   readonly #logger: Logger;
-  readonly #tally: Tally;
-  #lastComplaint = 0;
+  readonly #tally: IngestMetrics;
+  #lastComplaint = Number.NEGATIVE_INFINITY;
 
   constructor(
     @inject(parts.spool) spool: Spool,
     @inject(parts.pipelines) pipelines: ReadonlyMap<string, Pipeline>,
     @inject(parts.limits) limits: ReadonlyMap<string, RateLimit>,
+    @inject(parts.door) door: Door,
     @inject(keys.logger) logger: Logger,
     @inject(keys.metrics) metrics: Metrics,
   ) {
     this.#spool = spool;
     this.#limits = limits;
+    this.#door = door;
     this.#logger = logger;
-    this.#tally = new Tally(metrics);
-    this.#routes = new Map(
-      [...pipelines.values()].map(({ id, destinations }) => [
-        id,
-        destinations.map((destination) => laneId(id, destination)),
-      ]),
-    );
+    this.#tally = new IngestMetrics(metrics);
+    this.#routes = routesOf(pipelines, this.#logger);
+  }
+
+  /** From the next request on these count. */
+  change(pipelines: ReadonlyMap<string, Pipeline>, limits: ReadonlyMap<string, RateLimit>, door: Door): void {
+    this.#routes = routesOf(pipelines, this.#logger);
+    this.#limits = limits;
+    this.#door = door;
   }
 
   /**
    * Never rejects: our own trouble is a 503.
-   * @param query what follows the first `?` of the URL
-   * @param authorization the header's value, if there is one
-   * @param posted the body, not changed after the call; or how to undo its content encoding, which is
-   *   done only once the credentials have the right form
+   * @param posted the body's bytes as they came, not changed after the call
+   * @param unpack undoes their content encoding, if they have one; called only once the credentials have the
+   *   right form, and the signature is good
    */
-  async accept(query: string, authorization: string | undefined, posted: Posted): Promise<Reply> {
+  async accept(arrival: Arrival, posted: Buffer, unpack?: Unpack): Promise<Reply> {
     try {
-      const credentials = readCredentials(query, authorization);
+      const early = this.#door.knock(arrival, posted.length);
+      if (early !== undefined) return this.#exceeded(early.limit, early.wait);
+      const credentials = this.#credentials(arrival);
       if (typeof credentials === 'string') return this.#refuse(credentials);
-      const { pipeline, key, tokenDigest } = credentials;
-      const lanes = this.#routes.get(pipeline);
-      if (lanes === undefined) return this.#refuse('INVALID_PARAMETER: pipeline_id');
-      const unpacked = typeof posted === 'function' ? await posted() : posted;
+      const { pipeline, key, tokenDigest, sender } = credentials;
+      const route = this.#routes.get(pipeline);
+      if (route === undefined) return this.#refuse('INVALID_PARAMETER: pipeline_id');
+      const { lanes, gate } = route;
+      if (gate !== undefined && !gate.admits(arrival, posted)) return this.#refuse('INVALID_SIGNATURE');
+      // Whoever signs is no stranger.
+      const proven = gate !== undefined || this.#door.knows(sender);
+      const excess = this.#door.enter(arrival, sender, proven, posted.length);
+      if (excess !== undefined) return this.#exceeded(excess.limit, excess.wait);
+      const unpacked = unpack === undefined ? posted : await unpack();
       if (!Buffer.isBuffer(unpacked)) {
         this.refused(unpacked);
         return unpacked;
       }
       const body = readBody(unpacked);
       if (typeof body === 'string') return this.#refuse(body);
+      const challenge = gate?.scheme.challenge?.(body);
+      if (challenge !== undefined) return challenged(challenge);
       const wait = this.#limits.get(pipeline)?.take(body.length) ?? 0;
-      if (wait > 0) {
-        this.#tally.refused('TOO_MANY_REQUESTS');
-        return tooManyRequests(wait);
-      }
+      if (wait > 0) return this.#exceeded('pipeline', wait);
 
+      failpoint?.('request.read');
       const requestId = newRequestId();
       const timestamp = unixTimestamp();
-      await this.#spool.append(lanes, { requestId, timestamp, key, tokenDigest, body });
+      const unproven = !proven;
+      await this.#spool.append(lanes, { requestId, timestamp, key, tokenDigest, body, unproven });
+      failpoint?.('request.durable');
       this.#tally.accepted(pipeline, body.length);
       return accepted(requestId, timestamp);
     } catch (error) {
       this.#complain(error);
       this.#tally.refused('OVERLOADED');
+      if (isOfShare(error)) this.#tally.limited('share');
       return replies.overloaded;
     }
+  }
+
+  /** The answer to a GET that tests the URL of a pipeline; `undefined` where there is no such test. */
+  handshake(query: string): Reply | undefined {
+    const parameters = new URLSearchParams(query);
+    const gate = this.#routes.get(parameters.get('pipeline_id') ?? '')?.gate;
+    const answer = gate?.scheme.handshake?.(parameters);
+    if (answer === undefined) return undefined;
+    return 'text' in answer ? shakenHands(answer.text) : refused(`INVALID_PARAMETER: ${answer.wrong}`);
   }
 
   /** Counts an answer that was given before there was a body to look at. */
@@ -96,14 +140,29 @@ export class Ingest {
     this.#tally.report();
   }
 
-  #refuse(code: Parameters<typeof refused>[0]): Reply {
+  #exceeded(limit: LimitName, wait: number): Reply {
+    this.#tally.refused('TOO_MANY_REQUESTS');
+    this.#tally.limited(limit);
+    return tooManyRequests(wait);
+  }
+
+  /** Those of the request, or, where it has none, those that stand in for it by its pipeline's configuration. */
+  #credentials(arrival: Arrival): Credentials | RefusalCode {
+    const authorization = arrival.header('authorization');
+    const credentials = readCredentials(arrival.query, authorization);
+    if (credentials !== 'MISSING_PARAMETER: key') return credentials;
+    const pipeline = readPipeline(arrival.query, authorization);
+    return (pipeline && this.#routes.get(pipeline)?.gate?.standIn) || credentials;
+  }
+
+  #refuse(code: RefusalCode): Reply {
     this.#tally.refused(code);
     return refused(code);
   }
 
   /** One line a second at most: a full disk under load must not fill the log as well. */
   #complain(error: unknown): void {
-    const now = Date.now();
+    const now = performance.now();
     if (now - this.#lastComplaint < 1000) return;
     this.#lastComplaint = now;
     const bug = instructionOf(error) === undefined;
@@ -111,47 +170,21 @@ export class Ingest {
   }
 }
 
-/** Plain counting on the hot path; prom-client's share is done when the numbers are read. */
-class Tally {
-  readonly #accepted = new Map<string, { requests: number; bytes: number }>();
-  readonly #refused = new Map<string, number>();
-  readonly #requestsTotal;
-  readonly #bytesTotal;
-  readonly #refusedTotal;
+/** Whether the spool is full for strangers alone. */
+function isOfShare(error: unknown): boolean {
+  return (
+    instructionOf(error) === 'overloaded' && (error as { readonly unproven?: boolean }).unproven === true
+  );
+}
 
-  constructor(metrics: Metrics) {
-    this.#requestsTotal = metrics.counter('hookline_requests_accepted_total', 'Requests answered 200', [
-      'pipeline',
-    ]);
-    this.#bytesTotal = metrics.counter('hookline_accepted_bytes_total', 'Bytes of accepted bodies', [
-      'pipeline',
-    ]);
-    this.#refusedTotal = metrics.counter('hookline_requests_refused_total', 'Requests not answered 200', [
-      'error',
-    ]);
-  }
-
-  accepted(pipeline: string, bytes: number): void {
-    const sum = this.#accepted.get(pipeline);
-    if (sum === undefined) {
-      this.#accepted.set(pipeline, { requests: 1, bytes });
-      return;
-    }
-    sum.requests++;
-    sum.bytes += bytes;
-  }
-
-  refused(code: string): void {
-    this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1);
-  }
-
-  report(): void {
-    for (const [pipeline, sum] of this.#accepted) {
-      this.#requestsTotal.add(sum.requests, { pipeline });
-      this.#bytesTotal.add(sum.bytes, { pipeline });
-    }
-    for (const [error, count] of this.#refused) this.#refusedTotal.add(count, { error });
-    this.#accepted.clear();
-    this.#refused.clear();
-  }
+function routesOf(pipelines: ReadonlyMap<string, Pipeline>, logger: Logger): ReadonlyMap<string, Route> {
+  return new Map(
+    [...pipelines.values()].map(({ id, destinations, signature }) => [
+      id,
+      {
+        lanes: destinations.map((destination) => laneId(id, destination)),
+        gate: signature && new Gate(id, signature, logger),
+      },
+    ]),
+  );
 }

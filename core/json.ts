@@ -16,6 +16,10 @@ const words: ReadonlyMap<number, Buffer> = new Map(
   ['true', 'false', 'null'].map((word) => [code(word), Buffer.from(word)]),
 );
 
+/** The closers of what is open, of one text at a time. An array of numbers would take ten times the room. */
+let stack = new Uint8Array(1024);
+const roomKept = 65_536;
+
 /** What may come next: a value; one or the end of an array; a key; one or the end of an object; what follows a value. */
 type Next = 'value' | 'first element' | 'key' | 'first key' | 'separator';
 
@@ -25,23 +29,29 @@ type Next = 'value' | 'first element' | 'key' | 'first key' | 'separator';
  * and then there is garbage to collect.
  */
 export function isJson(bytes: Uint8Array): boolean {
-  const closers: number[] = [];
+  const is = isText(bytes);
+  if (stack.length > roomKept) stack = new Uint8Array(roomKept);
+  return is;
+}
+
+function isText(bytes: Uint8Array): boolean {
+  let depth = 0;
   let next: Next = 'value';
   let at = 0;
   for (;;) {
     while (blank[bytes[at] as number] === 1) at++;
     const byte = bytes[at];
     if (next === 'separator') {
-      if (closers.length === 0) return at === bytes.length;
+      if (depth === 0) return at === bytes.length;
       at++;
-      if (byte === closers[closers.length - 1]) closers.pop();
+      if (byte === stack[depth - 1]) depth--;
       else if (byte !== comma) return false;
-      else next = closers[closers.length - 1] === closeBrace ? 'key' : 'value';
+      else next = stack[depth - 1] === closeBrace ? 'key' : 'value';
       continue;
     }
     if (next === 'first key' || next === 'key') {
       if (byte === closeBrace && next === 'first key') {
-        closers.pop();
+        depth--;
         at++;
         next = 'separator';
         continue;
@@ -53,16 +63,13 @@ export function isJson(bytes: Uint8Array): boolean {
       next = 'value';
       continue;
     }
-    if (byte === openBrace) {
-      closers.push(closeBrace);
+    if (byte === openBrace || byte === openBracket) {
+      if (depth === stack.length) stack = doubled(stack);
+      stack[depth++] = byte === openBrace ? closeBrace : closeBracket;
       at++;
-      next = 'first key';
-    } else if (byte === openBracket) {
-      closers.push(closeBracket);
-      at++;
-      next = 'first element';
+      next = byte === openBrace ? 'first key' : 'first element';
     } else if (byte === closeBracket && next === 'first element') {
-      closers.pop();
+      depth--;
       at++;
       next = 'separator';
     } else {
@@ -71,6 +78,12 @@ export function isJson(bytes: Uint8Array): boolean {
       next = 'separator';
     }
   }
+}
+
+function doubled(full: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(full.length * 2);
+  larger.set(full);
+  return larger;
 }
 
 /** The place after the string that begins here; -1 when it is none. */

@@ -1,4 +1,5 @@
 import type { Newable } from 'inversify';
+import type { Door } from './door.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import type { Outlet } from './outlet.js';
@@ -33,6 +34,7 @@ export const parts = {
   pipelines: key<ReadonlyMap<string, Pipeline>>('pipelines'),
   /** Of this process, by the pipeline's id; those without one are absent. */
   limits: key<ReadonlyMap<string, RateLimit>>('limits'),
+  door: key<Door>('door'),
   /** By the destination's name. */
   outlets: key<ReadonlyMap<string, Outlet>>('outlets'),
 } as const;

@@ -66,4 +66,10 @@ export class LaneMetrics {
     this.#depthBytes.set(bytes, this.#labels);
     this.#age.set(oldest === undefined ? 0 : Math.max(0, Date.now() / 1000 - oldest), this.#labels);
   }
+
+  /** The lane is no more: its levels are not reported any longer; what it counted stays. */
+  forget(): void {
+    for (const state of states) this.#state.remove({ ...this.#labels, state });
+    for (const level of [this.#depth, this.#depthBytes, this.#age]) level.remove(this.#labels);
+  }
 }

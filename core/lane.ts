@@ -2,12 +2,13 @@ import type { Authenticator } from './authenticator.js';
 import { Backoff, pause } from './backoff.js';
 import { deliver } from './deliver.js';
 import { instructionOf, messageOf } from './errors.js';
+import { failpoint } from './failpoint.js';
 import type { LaneMetrics } from './lane-metrics.js';
 import type { LaneState, LaneStatus } from './lane-status.js';
 import type { Logger } from './logger.js';
 import type { Outlet } from './outlet.js';
 import type { Pipeline } from './pipeline.js';
-import { type LaneId, laneId, type SealedBatch, type Spool } from './spool.js';
+import { type LaneId, laneId, type SealedBatch, type Spool, type StoredRecord } from './spool.js';
 
 export interface LaneParts {
   readonly pipeline: Pipeline;
@@ -40,6 +41,8 @@ export class Lane {
   #status: LaneStatus;
   #working: Promise<void> | undefined;
   #due: NodeJS.Timeout | undefined;
+  /** While it waits to try again. */
+  #waiting: AbortController | undefined;
 
   constructor(lane: LaneParts, signals: LaneSignals) {
     this.id = laneId(lane.pipeline.id, lane.outlet.name);
@@ -64,6 +67,12 @@ export class Lane {
     });
   }
 
+  /** Something was mended: a lane that waits to try again does so now. */
+  hasten(): void {
+    this.#backoff.reset();
+    this.#waiting?.abort();
+  }
+
   /** Resolves when nothing is being written any more; what is not finished is sealed. */
   async stopped(): Promise<void> {
     clearTimeout(this.#due);
@@ -82,7 +91,9 @@ export class Lane {
           this.#parts.fenced(error);
           return;
         }
-        await pause(this.#failed(error), this.#signals.rest);
+        this.#waiting = new AbortController();
+        await pause(this.#failed(error), AbortSignal.any([this.#signals.rest, this.#waiting.signal]));
+        this.#waiting = undefined;
       }
     }
   }
@@ -123,13 +134,29 @@ export class Lane {
   }
 
   async #seal(): Promise<SealedBatch | undefined> {
-    const { spool, authenticator, outlet, pipeline, metrics } = this.#parts;
-    const records = await spool.read(this.id, outlet.policy.flush);
+    const { spool, authenticator, pipeline, metrics } = this.#parts;
+    const records = await this.#read();
     const { rows, discarded } = await authenticator.judge(pipeline.id, records, this.#signals.abort);
     if (records.length === 0 || this.#signals.abort.aborted) return undefined;
+    failpoint?.('batch.authenticated');
     const batch = await spool.seal(this.id, rows, discarded);
+    failpoint?.('batch.sealed');
     for (const { reason } of discarded) metrics.discarded(reason);
     return batch;
+  }
+
+  /** The oldest records, of one partition; a spool seals only what one read has given, so it reads again. */
+  async #read(): Promise<StoredRecord[]> {
+    const { spool, outlet } = this.#parts;
+    const { destination, policy } = outlet;
+    let { rows } = policy.flush;
+    for (;;) {
+      const records = await spool.read(this.id, { rows, bytes: policy.flush.bytes });
+      const parts = records.map((record) => destination.partition?.(record));
+      const alike = parts.findIndex((part) => part !== parts[0]);
+      if (alike < 0) return records;
+      rows = alike;
+    }
   }
 
   /** Notes the failure; returns the milliseconds to wait. */

@@ -1,5 +1,6 @@
 import type { Batch, Destination, TableName } from './destination.js';
 import { ConfigError, instructionOf, messageOf, RetryableError } from './errors.js';
+import { writeQuantity } from './options.js';
 import type { DestinationPolicy } from './pipeline.js';
 import { Semaphore } from './semaphore.js';
 
@@ -65,13 +66,21 @@ export class Outlet {
     await made;
   }
 
-  /** Writes a batch; after a `ConfigError` the table is looked at again before the next write. */
+  /**
+   * Writes a batch. When it is refused, a look at the table tells more: one that was altered or lost a grant
+   * meanwhile is at fault, and not the rows; one that was dropped is made again, and takes the batch.
+   */
   async write(batch: Batch, signal: AbortSignal): Promise<void> {
+    const write = () => this.#limited(signal, (limit) => this.destination.write(batch, limit));
     try {
-      await this.#limited(signal, (limit) => this.destination.write(batch, limit));
+      await write();
     } catch (error) {
-      if (instructionOf(error) === 'config') this.#tables.delete(batch.table);
-      throw error;
+      const instruction = instructionOf(error);
+      if (instruction !== 'config' && instruction !== 'permanent') throw error;
+      this.#tables.delete(batch.table);
+      await this.ready(batch.table, signal);
+      if (instruction === 'permanent') throw error;
+      await write();
     }
   }
 
@@ -88,8 +97,7 @@ export class Outlet {
         reject(reason);
       };
       const stopped = () => giveUp(signal.reason);
-      const late = `destination ${this.name} did not finish within its timeout of ${this.policy.timeout} ms`;
-      const timer = setTimeout(() => giveUp(new RetryableError(late)), this.policy.timeout);
+      const timer = setTimeout(() => giveUp(this.#late()), this.policy.timeout);
       signal.addEventListener('abort', stopped);
       release = () => {
         clearTimeout(timer);
@@ -102,6 +110,14 @@ export class Outlet {
     } finally {
       release();
     }
+  }
+
+  #late(): RetryableError {
+    return new RetryableError(
+      `destination ${this.name} did not finish within its timeout of ` +
+        `${writeQuantity('duration', this.policy.timeout)}: see whether it is overloaded or the network to it ` +
+        `is cut; or raise destinations.${this.name}.timeout`,
+    );
   }
 
   close(): Promise<void> {

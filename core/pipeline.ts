@@ -1,4 +1,5 @@
 import type { Limit } from './rate-limit.js';
+import type { Signature } from './signatures/scheme.js';
 import type { BatchLimits } from './spool.js';
 
 /** A numbered route from senders to a table in one destination, or in several. */
@@ -13,6 +14,14 @@ export interface Pipeline {
   readonly paused: boolean;
   /** What its senders may send; more is refused. */
   readonly limit?: Limit;
+  /** How its senders sign; what is not signed so is refused. */
+  readonly signature?: Signed;
+}
+
+export interface Signed {
+  readonly scheme: Signature;
+  /** Of the token that stands for senders whose URL has neither key nor token; absent where it must have both. */
+  readonly key?: string;
 }
 
 /** How the engine treats one destination. */

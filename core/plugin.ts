@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Destination } from './destination.js';
 import type { Key } from './keys.js';
+import type { DestinationPolicy } from './pipeline.js';
 import type { Spool } from './spool.js';
 import type { TokenStore } from './token-store.js';
 
@@ -37,6 +38,14 @@ export interface DestinationDefaults {
   readonly timeout?: number | string;
 }
 
+/** What is wrong with a policy, in the words of a configuration's problem. */
+export interface Objection {
+  /** Of the destination, such as `flush.every`. */
+  readonly option: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
 export interface PluginDefinition<K extends PluginKind, C extends z.ZodObject> {
   readonly kind: K;
   /** What the YAML's `type` says: lower case letters, digits and hyphens. */
@@ -46,6 +55,17 @@ export interface PluginDefinition<K extends PluginKind, C extends z.ZodObject> {
   /** The options besides `type` and, for a destination, `flush`, `concurrency` and `timeout`. */
   readonly config: C;
   readonly defaults?: K extends 'destination' ? DestinationDefaults : never;
+  /** What suits these options better than `defaults`. */
+  readonly suited?: K extends 'destination' ? (config: z.output<C>) => DestinationDefaults : never;
+  /** Why the policy does not do with these options; the YAML is refused then. */
+  readonly objection?: K extends 'destination'
+    ? (config: z.output<C>, policy: DestinationPolicy) => Objection | undefined
+    : never;
+  /**
+   * How it keeps its part of the promise, for `hookline explain`: whole sentences, for whoever operates it.
+   * Of a destination: how a batch lands once, what that rests on, and when it would not hold.
+   */
+  readonly guarantee?: string | ((config: z.output<C>) => string);
   /** Builds an instance. Synchronous, and no I/O: that is `open`. */
   readonly create: (config: z.output<C>, get: Get) => PluginInstances[K];
 }
@@ -57,6 +77,9 @@ export interface Plugin<K extends PluginKind = PluginKind> {
   readonly description?: string;
   readonly config: z.ZodObject;
   readonly defaults: DestinationDefaults;
+  readonly suited?: (config: unknown) => DestinationDefaults;
+  readonly objection?: (config: unknown, policy: DestinationPolicy) => Objection | undefined;
+  readonly guarantee?: (config: unknown) => string;
   readonly create: (config: unknown, get: Get) => PluginInstances[K];
 }
 
@@ -77,7 +100,7 @@ export function definePlugin<K extends PluginKind, C extends z.ZodObject>(
   if (clash !== undefined) {
     throw new Error(`plugin ${definition.kind} ${definition.name}: the option ${clash} is the engine's own`);
   }
-  const { description } = definition;
+  const { description, suited, objection, guarantee } = definition;
   return {
     contractVersion,
     kind: definition.kind,
@@ -85,6 +108,14 @@ export function definePlugin<K extends PluginKind, C extends z.ZodObject>(
     ...(description !== undefined && { description }),
     config: definition.config,
     defaults: definition.defaults ?? {},
+    ...(suited && { suited: (config: unknown) => suited(config as z.output<C>) }),
+    ...(objection && {
+      objection: (config: unknown, policy: DestinationPolicy) => objection(config as z.output<C>, policy),
+    }),
+    ...(guarantee !== undefined && {
+      guarantee: (config: unknown) =>
+        typeof guarantee === 'string' ? guarantee : guarantee(config as z.output<C>),
+    }),
     create: (config, get) => definition.create(config as z.output<C>, get),
   };
 }

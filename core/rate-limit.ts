@@ -1,4 +1,4 @@
-/** What senders may send, a second. */
+/** What may come, a second. */
 export interface Limit {
   readonly requests?: number | undefined;
   readonly bytes?: number | undefined;
@@ -23,10 +23,18 @@ export class RateLimit {
 
   /** 0 when a body of this length is let in; otherwise the seconds after which it may come again. */
   take(length: number): number {
-    this.#fill();
-    const waits = this.#buckets.map(({ level, least, perSecond }) => Math.ceil((least - level) / perSecond));
-    const wait = Math.max(0, ...waits);
+    const wait = this.wait();
     if (wait === 0) for (const bucket of this.#buckets) bucket.level -= bucket.cost(length);
+    return wait;
+  }
+
+  /** 0 when the next one would be let in; otherwise the seconds until then. */
+  wait(): number {
+    this.#fill();
+    let wait = 0;
+    for (const { level, least, perSecond } of this.#buckets) {
+      wait = Math.max(wait, Math.ceil((least - level) / perSecond));
+    }
     return wait;
   }
 

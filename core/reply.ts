@@ -1,7 +1,7 @@
 import { timestampText } from './clock.js';
 import type { RefusalCode } from './request.js';
 
-/** An answer of the protocol; always a JSON text. Source: `protocol.md`, "The answer to …". */
+/** An answer of the protocol; a JSON text, but for the one to a handshake. Source: `protocol.md`, "The answer to …". */
 export interface Reply {
   readonly status: number;
   readonly body: string;
@@ -17,6 +17,19 @@ export function accepted(requestId: string, timestamp: number): Reply {
   };
 }
 
+/** A test of the URL is answered, and nothing is kept. @param body a JSON text in ASCII */
+export function challenged(body: string): Reply {
+  return { status: 200, body };
+}
+
+/** Likewise, where the answer is wanted as it is. @param text printable ASCII */
+export function shakenHands(text: string): Reply {
+  return { status: 200, body: text, headers: { 'Content-Type': 'text/plain', ...unsniffed } };
+}
+
+/** What a stranger made us say is never taken for a page. */
+const unsniffed = { 'X-Content-Type-Options': 'nosniff' };
+
 /** The sender's fault: it gives up. */
 export function refused(code: RefusalCode): Reply {
   return failure(400, code);
@@ -28,9 +41,13 @@ export function tooManyRequests(wait: number): Reply {
 }
 
 export const replies = {
+  /** What came is no HTTP/1.1 by RFC 9112, or may be read in two ways. */
+  malformed: failure(400, 'MALFORMED_REQUEST'),
   methodNotAllowed: failure(405, 'METHOD_NOT_ALLOWED', { Allow: 'POST' }),
+  requestTimeout: failure(408, 'REQUEST_TIMEOUT'),
   bodyTooLarge: failure(413, 'BODY_TOO_LARGE'),
   unsupportedEncoding: failure(415, 'UNSUPPORTED_ENCODING'),
+  headersTooLarge: failure(431, 'HEADERS_TOO_LARGE'),
   /** Our fault: the sender tries again. */
   overloaded: failure(503, 'OVERLOADED', { 'Retry-After': '5' }),
 } as const;

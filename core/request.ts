@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { Recent } from './recent.js';
+import { type SenderId, senderId } from './sender.js';
 
 /** What a sender says of itself in the URL or in `Authorization`. Source: `protocol.md`, "The request". */
 export interface Credentials {
@@ -9,7 +10,14 @@ export interface Credentials {
   readonly key: string;
   /** SHA-256 of the token; the token itself is not kept. */
   readonly tokenDigest: Uint8Array;
+  readonly sender: SenderId;
 }
+
+/**
+ * Stands for the token's digest where a signature vouched for the sender, who gave no token. No token has
+ * it: nothing is known whose SHA-256 is zero.
+ */
+export const vouched: Uint8Array = new Uint8Array(32);
 
 const parameters = ['pipeline_id', 'key', 'token'] as const;
 type Parameter = (typeof parameters)[number];
@@ -18,8 +26,9 @@ type Parameter = (typeof parameters)[number];
 export type RefusalCode =
   | 'NO_PARAMETERS_PROVIDED'
   | 'NO_BODY_PROVIDED'
+  | 'INVALID_SIGNATURE'
   | `MISSING_PARAMETER: ${Parameter}`
-  | `INVALID_PARAMETER: ${Parameter | 'body'}`;
+  | `INVALID_PARAMETER: ${Parameter | 'body' | 'hub.verify_token' | 'hub.challenge'}`;
 
 /** Given twice with different values, or with a broken percent-encoding: of no form. */
 const malformed = Symbol('malformed');
@@ -49,6 +58,14 @@ export function readCredentials(query: string, authorization?: string): Credenti
   return credentials;
 }
 
+/** The pipeline of a request that has neither key nor token, if it names one; whether there is one is not checked. */
+export function readPipeline(query: string, authorization?: string): string | undefined {
+  const values = readQuery(query);
+  if (authorization !== undefined) addBasic(values, authorization);
+  const { pipeline_id, key, token } = values;
+  return typeof pipeline_id === 'string' && !key && !token ? pipeline_id : undefined;
+}
+
 function parse(query: string, authorization?: string): Credentials | RefusalCode {
   if (query === '' && authorization === undefined) return 'NO_PARAMETERS_PROVIDED';
   const values = readQuery(query);
@@ -59,7 +76,9 @@ function parse(query: string, authorization?: string): Credentials | RefusalCode
     if (typeof value !== 'string' || !forms[name](value)) return `INVALID_PARAMETER: ${name}`;
   }
   const { pipeline_id, key, token } = values as Record<Parameter, string>;
-  return { pipeline: pipeline_id, key: key.toLowerCase(), tokenDigest: digestOf(token) };
+  const tokenDigest = digestOf(token);
+  const name = key.toLowerCase();
+  return { pipeline: pipeline_id, key: name, tokenDigest, sender: senderId(name, tokenDigest) };
 }
 
 /** SHA-256 of a token's characters; 32 bytes. */

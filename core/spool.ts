@@ -1,4 +1,7 @@
 import type { Row } from './chart.js';
+import type { Quarantine } from './quarantine.js';
+import type { Receipts } from './receipts.js';
+import type { Senders } from './sender.js';
 
 declare const lane: unique symbol;
 declare const position: unique symbol;
@@ -20,6 +23,8 @@ export function laneParts(id: LaneId): { readonly pipeline: string; readonly des
 export interface SpoolRecord extends Row {
   /** SHA-256 of the token's characters; 32 bytes. */
   readonly tokenDigest: Uint8Array;
+  /** Its sender was not proven when it came: it counts for the share of such records, until it is sealed. */
+  readonly unproven?: boolean;
 }
 
 /** Where a record lies; the spool's own affair. */
@@ -30,6 +35,8 @@ export interface StoredRecord extends SpoolRecord {
   readonly position: Position;
   /** Authenticated already: a dead letter that was revived is not asked for its token again. */
   readonly authenticated: boolean;
+  /** It failed authentication before, and an operator put it back: its token is looked up anew. */
+  readonly released?: boolean;
 }
 
 /** How much one batch may take. A `read` returns at least one record where there is one, however large. */
@@ -61,7 +68,7 @@ export interface Discard {
   readonly reason: DiscardReason;
 }
 
-/** What is kept of a discarded request: never the token, nor the body. */
+/** What the list of discards keeps of a request: never the token, nor the body. */
 export interface DiscardEntry {
   readonly requestId: string;
   readonly timestamp: number;
@@ -89,12 +96,18 @@ export interface DeadLetter extends Row {
   readonly diedAt: Date;
 }
 
-/** Which dead letters: all of them, those of one lane or of one pipeline, or one request. */
+/** Which dead letters: those that everything given here holds for; without anything, all. */
 export interface DeadFilter {
   readonly pipeline?: string;
   readonly destination?: string;
   readonly requestId?: string;
+  /** A part of the reason, in upper or lower case. */
+  readonly reason?: string;
+  /** Only what follows this one in the list, whether it is still there or not. */
+  readonly after?: Pick<DeadLetter, 'lane' | 'diedAt' | 'requestId'>;
   readonly limit?: number;
+  /** What the bodies may have together; one letter at least is given where there is one, however large. */
+  readonly bytes?: number;
 }
 
 /** What waits in a lane, sealed or not. */
@@ -104,6 +117,17 @@ export interface Depth {
   readonly bytes: number;
   /** Seconds since the epoch of the oldest record; absent when the lane is empty. */
   readonly oldest?: number;
+}
+
+/** A request that waits in one lane. */
+export interface Waiting {
+  readonly requestId: string;
+  readonly timestamp: number;
+  readonly key: string;
+  readonly lane: LaneId;
+  readonly bytes: number;
+  /** The id of the sealed batch that it is in; absent while it is in none. */
+  readonly batch?: string;
 }
 
 /**
@@ -123,7 +147,8 @@ export interface Spool {
   /**
    * Keep the record in each of the lanes, all or nothing; resolves when it would survive a crash. Many
    * calls in flight share one flush. The buffers are not changed after the call.
-   * @throws OverloadedError when the spool is full or its disk fails; the record may then be dropped
+   * @throws OverloadedError when the spool is full or its disk fails; the record may then be dropped. One with
+   *   `unproven` when only the share of unproven records is full, which other processes may see a second late
    */
   append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void>;
 
@@ -164,7 +189,10 @@ export interface Spool {
 
   depth(lane: LaneId): Promise<Depth>;
 
-  /** Dead letters, oldest death first. */
+  /** The lanes in which a request waits, sealed or not. It may look at everything that waits. */
+  find(requestId: string): Promise<Waiting[]>;
+
+  /** Dead letters, oldest death first, those of one millisecond in an order that stays the same. */
   dead(filter: DeadFilter): Promise<DeadLetter[]>;
   /** How many dead letters each lane has; lanes with none are absent. */
   deadCounts(): Promise<ReadonlyMap<LaneId, number>>;
@@ -176,6 +204,15 @@ export interface Spool {
   /** The newest discards, newest first; the spool keeps some thousands at least. */
   discards(limit: number): Promise<DiscardEntry[]>;
   discardCounts(): Promise<DiscardCount[]>;
+
+  /** Optional: without it nothing is held of what failed authentication. */
+  readonly quarantine?: Quarantine;
+
+  /** Optional: without it nothing is remembered of what has landed. */
+  readonly receipts?: Receipts;
+
+  /** Optional: without it no sender counts as a stranger, and no record as unproven. */
+  readonly senders?: Senders;
 
   close(): Promise<void>;
 }

@@ -1,13 +1,17 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { ConfigProblems } from '../config/problem.js';
 import type { Config } from '../config/schema.js';
 import { toChartRow } from '../core/chart.js';
 import { messageOf } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { mask } from '../core/mask.js';
 import type { Spool } from '../core/spool.js';
+import { adminGuard } from './admin-guard.js';
 import { instanceOf, webhookUrl } from './instance.js';
 import { overview } from './overview.js';
+import type { Reload } from './reload.js';
+import type { ListingQuestion } from './roles/role.js';
 import type { Supervisor } from './supervisor.js';
 
 export interface AdminParts {
@@ -16,7 +20,11 @@ export interface AdminParts {
   /** Open, for reading. */
   readonly spool: Spool;
   readonly logger: Logger;
+  readonly reload: Reload;
 }
+
+/** Milliseconds that a warehouse may take for the next request ids. */
+const listingTimeout = 70_000;
 
 /** The request is wrong; the message tells how to put it right. */
 class BadRequest extends Error {}
@@ -25,10 +33,10 @@ class BadRequest extends Error {}
  * The admin API: probes, metrics, and what the CLI cannot read from the disk, as a warehouse's file may
  * be locked by the load process. Answers are JSON; a failure is `{"error": "…"}`.
  */
-export function adminApp({ config, supervisor, spool, logger }: AdminParts): Express {
+export function adminApp({ config, supervisor, spool, logger, reload }: AdminParts): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag');
-  app.use((request, response, next) => guard(config, request, response, next));
+  app.use(adminGuard(() => config.server.admin));
 
   app.get('/live', (_, response) => {
     response.json({ live: true });
@@ -60,13 +68,16 @@ export function adminApp({ config, supervisor, spool, logger }: AdminParts): Exp
     const rows = await load.ask('rows', { destination, table: pipeline.table, limit });
     response.json(rows.map(toChartRow));
   });
+  app.post('/api/reload', async (_, response) => {
+    response.json(await reload.run());
+  });
   app.post('/api/check', express.json({ limit: '1mb' }), async (request, response) => {
     const { destination, tables } = (request.body ?? {}) as Record<string, unknown>;
-    if (typeof destination !== 'string' || !Array.isArray(tables)) {
+    if (typeof destination !== 'string' || !isListOfTexts(tables)) {
       throw new BadRequest('expected a JSON object with "destination" and "tables"');
     }
     const load = await supervisor.load();
-    await load.ask('check', { destination, tables: tables.map(String) });
+    await load.ask('check', { destination, tables });
     response.json({ ok: true });
   });
   app.post('/api/query', express.json({ limit: '1mb' }), async (request, response) => {
@@ -78,14 +89,20 @@ export function adminApp({ config, supervisor, spool, logger }: AdminParts): Exp
     const load = await supervisor.load();
     response.json(await load.ask('query', question));
   });
+  app.post('/api/request-ids', express.json({ limit: '1mb' }), async (request, response) => {
+    const load = await supervisor.load();
+    response.json(await load.ask('requestIds', listingOf(request.body), listingTimeout));
+  });
 
   app.use((request, response) => {
     response.status(404).json({ error: `there is nothing at ${request.method} ${request.path}` });
   });
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    const status = error instanceof BadRequest ? 400 : ((error as { status?: number }).status ?? 502);
+    const status = statusOf(error);
     if (status >= 500) logger.warn({}, `the admin API could not answer: ${messageOf(error)}`);
-    response.status(status).json({ error: messageOf(error) });
+    // Problems of a configuration are a line each.
+    const text = error instanceof ConfigProblems ? mask(error.message) : messageOf(error);
+    response.status(status).json({ error: text });
   });
   return app;
 }
@@ -99,31 +116,31 @@ export function listen(app: Express, { host, port }: Config['server']['admin']):
   });
 }
 
-/**
- * With a token, everything but the probes needs it. Without one the listener is on loopback, and only
- * requests that name a loopback host are served: a page in the operator's browser, whose name someone
- * points at 127.0.0.1, is not.
- */
-function guard(config: Config, request: Request, response: Response, next: NextFunction): void {
-  const { token } = config.server.admin;
-  if (token === undefined) {
-    const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-    if (['127.0.0.1', 'localhost', '[::1]', config.server.admin.host].includes(host)) next();
-    else response.status(403).json({ error: 'this host name is not served' });
-    return;
-  }
-  const probe = request.path === '/live' || request.path === '/ready';
-  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-  if (probe || (given !== undefined && timingSafeEqual(sha256(given), sha256(token)))) next();
-  else response.status(401).set('WWW-Authenticate', 'Bearer').json({ error: 'a bearer token is needed' });
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+function statusOf(error: unknown): number {
+  if (error instanceof BadRequest) return 400;
+  if (error instanceof ConfigProblems) return 422;
+  return (error as { readonly status?: number }).status ?? 502;
 }
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+function isListOfTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+/** Of a listing that is begun, or gone on with. */
+function listingOf(body: unknown): ListingQuestion {
+  const { cursor, destination, table, from, to } = (body ?? {}) as Record<string, unknown>;
+  if (typeof cursor === 'string') return { cursor };
+  const isTime = typeof from === 'number' && typeof to === 'number';
+  if (typeof destination === 'string' && typeof table === 'string' && isTime) {
+    return { destination, table, range: { from, to } };
+  }
+  throw new BadRequest(
+    'expected a JSON object with "cursor", or with "destination", "table", "from" and "to" in seconds since the epoch',
+  );
 }
 
 function limitOf(value: unknown, usual: number, most: number): number {

@@ -29,6 +29,14 @@ export class RemoteError extends Error {
   }
 }
 
+/** The other side ended before it answered. */
+export class ProcessEnded extends RemoteError {
+  constructor() {
+    super('the process ended', false);
+    this.name = 'ProcessEnded';
+  }
+}
+
 /** Questions and answers over IPC. `Asked` is what the other side answers. */
 export class Channel<Asked extends object> {
   readonly #end: Endpoint;
@@ -103,6 +111,6 @@ export class Channel<Asked extends object> {
   }
 
   #lose(): void {
-    for (const { reject } of this.#waiting.values()) reject(new RemoteError('the process ended', false));
+    for (const { reject } of this.#waiting.values()) reject(new ProcessEnded());
   }
 }

@@ -1,7 +1,11 @@
 import 'reflect-metadata';
+import { isDeepStrictEqual } from 'node:util';
 import { Container } from 'inversify';
+import { differencesOf } from '../config/differences.js';
 import type { Config } from '../config/schema.js';
 import { Authenticator } from '../core/authenticator.js';
+import { Clients } from '../core/client.js';
+import { Door } from '../core/door.js';
 import { Engine } from '../core/engine.js';
 import { Ingest } from '../core/ingest.js';
 import { keys, parts } from '../core/keys.js';
@@ -9,6 +13,8 @@ import type { Logger } from '../core/logger.js';
 import { type Metrics, ProcessMetrics } from '../core/metrics.js';
 import { Outlet } from '../core/outlet.js';
 import type { Pipeline } from '../core/pipeline.js';
+import { Proven } from '../core/proven.js';
+import { Prover } from '../core/prover.js';
 import { RateLimit } from '../core/rate-limit.js';
 import { createInstance } from '../core/scope.js';
 import type { Spool } from '../core/spool.js';
@@ -24,40 +30,70 @@ export function compose(config: Config, logger: Logger): Container {
   root.bind<Logger>(keys.logger).toConstantValue(logger);
   root.bind<Metrics>(keys.metrics).toConstantValue(new ProcessMetrics());
   root.bind<ReadonlyMap<string, Pipeline>>(parts.pipelines).toConstantValue(config.pipelines);
-  root.bind<ReadonlyMap<string, RateLimit>>(parts.limits).toConstantValue(limits(config));
+  root.bind<ReadonlyMap<string, RateLimit>>(parts.limits).toConstantValue(limitsOf(config));
   root
     .bind<Spool>(parts.spool)
     .toDynamicValue(() => createInstance(root, config.spool.plugin, config.spool.name, config.spool.options))
     .inSingletonScope();
   root
     .bind<TokenStore>(parts.tokens)
-    .toDynamicValue(() =>
-      createInstance(root, config.tokens.plugin, config.tokens.name, config.tokens.options),
-    )
+    .toDynamicValue(() => tokensOf(root, config))
     .inSingletonScope();
   root
     .bind<ReadonlyMap<string, Outlet>>(parts.outlets)
-    .toDynamicValue(() => outlets(root, config))
+    .toDynamicValue(() => outletsOf(root, config))
     .inSingletonScope();
+  root
+    .bind<Door>(parts.door)
+    .toDynamicValue(() => doorOf(config, root.get(Proven)))
+    .inSingletonScope();
+  root.bind(Proven).toSelf();
+  root.bind(Prover).toSelf();
   root.bind(Ingest).toSelf();
   root.bind(Authenticator).toSelf();
   root.bind(Engine).toSelf();
   return root;
 }
 
-/** Each ack worker keeps its part of a limit: connections spread over them evenly enough. */
-function limits({ pipelines, server }: Config): ReadonlyMap<string, RateLimit> {
-  const limited = [...pipelines.values()].filter(({ limit }) => limit !== undefined);
-  return new Map(
-    limited.map(({ id, limit = {} }) => [id, new RateLimit(limit, 1 / server.webhooks.workers)]),
-  );
+/** What a process works with already, and by which configuration: what that has alike goes on. */
+export interface Before<T> {
+  readonly config: Config;
+  readonly made: ReadonlyMap<string, T>;
 }
 
-function outlets(root: Container, config: Config): ReadonlyMap<string, Outlet> {
-  return new Map(
-    [...config.destinations.values()].map(({ name, plugin, options, policy }) => [
-      name,
-      new Outlet(name, createInstance(root, plugin, name, options), policy),
-    ]),
-  );
+export function doorOf({ server: { webhooks } }: Config, proven: Proven): Door {
+  const { trustedProxies, clientHeader, limits, workers } = webhooks;
+  return new Door(new Clients(trustedProxies, clientHeader), proven, limits, 1 / workers);
+}
+
+/** Each ack worker keeps its part of a limit: connections spread over them evenly enough. */
+export function limitsOf(config: Config, before?: Before<RateLimit>): ReadonlyMap<string, RateLimit> {
+  const { workers } = config.server.webhooks;
+  const limits = new Map<string, RateLimit>();
+  for (const { id, limit } of config.pipelines.values()) {
+    if (limit === undefined) continue;
+    const known = before?.made.get(id);
+    const isSame = isDeepStrictEqual(before?.config.pipelines.get(id)?.limit, limit);
+    limits.set(id, known !== undefined && isSame ? known : new RateLimit(limit, 1 / workers));
+  }
+  return limits;
+}
+
+export function outletsOf(
+  root: Container,
+  config: Config,
+  before?: Before<Outlet>,
+): ReadonlyMap<string, Outlet> {
+  const { added, changed } = differencesOf(before?.config ?? config, config).destinations;
+  const others = new Set([...added, ...changed]);
+  const outlets = new Map<string, Outlet>();
+  for (const { name, plugin, options, policy } of config.destinations.values()) {
+    const known = others.has(name) ? undefined : before?.made.get(name);
+    outlets.set(name, known ?? new Outlet(name, createInstance(root, plugin, name, options), policy));
+  }
+  return outlets;
+}
+
+export function tokensOf(root: Container, { tokens }: Config): TokenStore {
+  return createInstance(root, tokens.plugin, tokens.name, tokens.options);
 }

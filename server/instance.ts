@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import type { Config } from '../config/schema.js';
 
+/** What it takes to find a server: less than a whole configuration, which may have a fault elsewhere. */
+export type Whereabouts = Pick<Config, 'file' | 'server'>;
+
 /** Tells one server from another on the same machine: the same YAML file, the same instance. */
-export function instanceOf(config: Config): string {
+export function instanceOf(config: Whereabouts): string {
   return createHash('sha256').update(realpathSync(config.file)).digest('hex').slice(0, 16);
 }
 
@@ -14,7 +17,7 @@ export function webhookUrl(config: Config, port: number = config.server.webhooks
 }
 
 /** Where the admin API is. */
-export function adminUrl(config: Config): string {
+export function adminUrl(config: Whereabouts): string {
   return httpUrl(config.server.admin.host, config.server.admin.port);
 }
 

@@ -1,16 +1,21 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
 import { Command, CommanderError } from 'commander';
-import { endOnUncaught, exitCodes, explain } from './cli/exit.js';
+import { endOnUncaught, endWithReader, exitCodes, explain as explainError } from './cli/exit.js';
 import { check } from './commands/check.js';
+import { compact } from './commands/compact.js';
 import { dead } from './commands/dead.js';
 import { discards } from './commands/discards.js';
 import { drain } from './commands/drain.js';
+import { explain } from './commands/explain.js';
 import { init } from './commands/init.js';
 import { newConnector } from './commands/new.js';
 import { pipelines } from './commands/pipelines.js';
 import { plugins } from './commands/plugins.js';
 import { query } from './commands/query.js';
+import { reconcile } from './commands/reconcile.js';
+import { reload } from './commands/reload.js';
+import { request } from './commands/request.js';
 import { rows } from './commands/rows.js';
 import { schema } from './commands/schema.js';
 import { send } from './commands/send.js';
@@ -26,16 +31,21 @@ const program = new Command('hookline')
 
 for (const command of [
   serve,
+  reload,
   check,
   init,
   schema,
   plugins,
   tokens,
   pipelines,
+  explain,
   send,
   rows,
   query,
   drain,
+  compact,
+  reconcile,
+  request,
   dead,
   discards,
   newConnector,
@@ -44,6 +54,10 @@ for (const command of [
 }
 for (const command of allOf(program)) command.exitOverride();
 endOnUncaught();
+// The server goes on when nobody reads its log any more.
+program.hook('preAction', (_, command) => {
+  if (command.name() !== 'serve') endWithReader();
+});
 
 try {
   await program.parseAsync();
@@ -51,7 +65,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
   } else {
-    const { text, exitCode } = explain(error);
+    const { text, exitCode } = explainError(error);
     process.stderr.write(`${text}\n`);
     process.exitCode = exitCode;
   }

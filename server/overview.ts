@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.js';
 import type { LaneReport } from '../core/engine.js';
-import { laneId, type Spool } from '../core/spool.js';
+import { type LaneId, laneId, laneParts, type Spool } from '../core/spool.js';
 
 /** One lane as an operator sees it: `hookline pipelines`, the admin API, the console. */
 export interface LaneOverview {
@@ -10,8 +10,8 @@ export interface LaneOverview {
   readonly table: string;
   /** Where to post, without credentials. */
   readonly url: string;
-  /** A lane's state, or `stopped` when no load process runs. */
-  readonly state: LaneReport['state'] | 'stopped';
+  /** A lane's state; `stopped` when no load process runs; `removed` when it is in the configuration no more. */
+  readonly state: LaneReport['state'] | 'stopped' | 'removed';
   /** Records that wait. */
   readonly records: number;
   /** Bytes of bodies that wait. */
@@ -33,22 +33,27 @@ export async function overview(
 ): Promise<LaneOverview[]> {
   const dead = await spool.deadCounts();
   const discards = await spool.discardCounts();
-  const lanes = [...config.pipelines.values()].flatMap((pipeline) =>
-    pipeline.destinations.map((destination) => ({ pipeline, destination })),
+  const configured = [...config.pipelines.values()].flatMap((pipeline) =>
+    pipeline.destinations.map((destination) => ({ ...pipeline, destination })),
   );
+  const ids = new Set(configured.map(({ id, destination }) => laneId(id, destination)));
+  const removed = [...new Set([...(await spool.pending()), ...dead.keys()])]
+    .filter((id) => !ids.has(id))
+    .map(orphaned);
   return Promise.all(
-    lanes.map(async ({ pipeline, destination }) => {
-      const id = laneId(pipeline.id, destination);
+    [...configured, ...removed].map(async ({ id: pipeline, name, table, paused, destination }) => {
+      const id = laneId(pipeline, destination);
       const { records, bytes, oldest } = await spool.depth(id);
-      const report = reports.find((one) => one.pipeline === pipeline.id && one.destination === destination);
+      const report = reports.find((one) => one.pipeline === pipeline && one.destination === destination);
       const lag = oldest === undefined ? 0 : Math.max(0, Date.now() / 1000 - oldest);
+      const error = ids.has(id) ? report?.error : removedNote;
       return {
-        pipeline: pipeline.id,
-        name: pipeline.name,
+        pipeline,
+        name,
         destination,
-        table: pipeline.table,
-        url: `${baseUrl}/?pipeline_id=${pipeline.id}`,
-        state: report?.state ?? (pipeline.paused ? 'paused' : 'stopped'),
+        table,
+        url: `${baseUrl}/?pipeline_id=${pipeline}`,
+        state: ids.has(id) ? (report?.state ?? (paused ? 'paused' : 'stopped')) : 'removed',
         records,
         bytes,
         lag: Math.round(lag * 10) / 10,
@@ -57,8 +62,16 @@ export async function overview(
         ...(report?.lastLanded === undefined
           ? {}
           : { lastLanded: new Date(report.lastLanded).toISOString() }),
-        ...(report?.error === undefined ? {} : { lastError: report.error }),
+        ...(error === undefined ? {} : { lastError: error }),
       };
     }),
   );
+}
+
+const removedNote = 'not in the configuration any more; what waits is kept: put the pipeline back to land it';
+
+/** Of a lane that was taken out of the configuration only its two names are known. */
+function orphaned(lane: LaneId) {
+  const { pipeline, destination } = laneParts(lane);
+  return { id: pipeline, name: '-', table: '-', paused: false, destination };
 }

@@ -1,8 +1,9 @@
 import { Backoff } from '../core/backoff.js';
 import { messageOf } from '../core/errors.js';
+import { failpoint } from '../core/failpoint.js';
 import type { Logger } from '../core/logger.js';
-import { Channel, type Endpoint, RemoteError } from './channel.js';
-import type { RoleAnswers, Start, SupervisorAnswers } from './roles/role.js';
+import { Channel, type Endpoint, ProcessEnded, RemoteError } from './channel.js';
+import type { ReloadAnswers, RoleAnswers, Start, SupervisorAnswers } from './roles/role.js';
 
 /** A child process, forked or of the cluster. */
 export interface Process extends Endpoint {
@@ -15,7 +16,7 @@ export interface Process extends Endpoint {
 }
 
 /** What every child answers, besides its role's own. */
-interface Control {
+interface Control extends ReloadAnswers {
   readonly stop: (grace: number) => void;
 }
 
@@ -24,6 +25,9 @@ const healthyAfter = 30_000;
 
 /** A process that has not started after so long hangs, as on a disk that does not answer. */
 const startTimeout = 60_000;
+
+/** How long a reload waits for a process that is being started. */
+const startPatience = 5_000;
 
 /**
  * One place in the crew, which is kept filled: when its process dies, another takes its place, after a
@@ -74,8 +78,8 @@ export class Post<A extends RoleAnswers> {
 
   /** The way to ask the process, as soon as one has started. @param timeout milliseconds */
   async ready(timeout: number): Promise<Channel<A> | undefined> {
-    const end = Date.now() + timeout;
-    while (this.channel === undefined && Date.now() < end) {
+    const end = performance.now() + timeout;
+    while (this.channel === undefined && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     return this.channel;
@@ -84,6 +88,37 @@ export class Post<A extends RoleAnswers> {
   /** Rejects when the first process cannot start; a later one is tried again and again. */
   open(): Promise<void> {
     return this.#fill();
+  }
+
+  /**
+   * Lets the process make ready for another configuration; one that is being started, first start.
+   * Rejects when it says that it cannot.
+   */
+  async prepare(text: string): Promise<void> {
+    if (this.#process !== undefined) await this.ready(startPatience);
+    const channel = this.#upChannel();
+    await channel?.ask('prepare', text).catch((error) => {
+      // One that died meanwhile starts again with what is in force then.
+      if (!(error instanceof ProcessEnded)) throw error;
+    });
+  }
+
+  /** Puts in force what was prepared. A process that does not is ended: the next one starts with it. */
+  async adopt(): Promise<void> {
+    const child = this.#process;
+    const channel = this.#upChannel();
+    if (child === undefined) return;
+    try {
+      if (channel === undefined) throw new Error('it was just being started');
+      await channel.ask('adopt', undefined);
+    } catch (error) {
+      this.#logger.warn({}, `${this.name} is started again for the new configuration: ${messageOf(error)}`);
+      child.kill('SIGKILL');
+    }
+  }
+
+  #upChannel(): Channel<Control> | undefined {
+    return this.#up ? this.#channel : undefined;
   }
 
   /** From now on nobody is replaced. */
@@ -111,17 +146,22 @@ export class Post<A extends RoleAnswers> {
 
   /** The child speaks first: what is sent to a cluster worker before it listens is lost. */
   #fill(): Promise<void> {
-    const begun = Date.now();
+    const begun = performance.now();
     return new Promise((resolve, reject) => {
       if (this.#stopping) throw new Error('shutting down');
       const child = this.#spawn();
       this.#process = child;
+      failpoint?.('child.spawned');
       const hangs = setTimeout(() => child.kill('SIGKILL'), startTimeout);
       const answers: SupervisorAnswers = {
-        begin: () => this.#start(),
+        begin: () => {
+          failpoint?.('child.begun');
+          return this.#start();
+        },
         started: ({ port }) => {
           this.#port = port ?? this.#port;
           this.#up = true;
+          failpoint?.('child.started');
           clearTimeout(hangs);
           resolve();
         },
@@ -133,7 +173,7 @@ export class Post<A extends RoleAnswers> {
           clearTimeout(hangs);
           exited();
           reject(new RemoteError(`it ended (${why})`, false));
-          this.#lost(why, Date.now() - begun);
+          this.#lost(why, performance.now() - begun);
         });
         child.on('exit', (code, signal) => gone(signal ?? `exit code ${code}`));
         // A process that could not be made at all, for want of memory or of process ids, never exits.

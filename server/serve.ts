@@ -9,10 +9,13 @@ import { Registry } from '../core/registry.js';
 import { adminApp, listen } from './admin.js';
 import { CommandError } from './cli/exit.js';
 import { compose } from './compose.js';
+import { CurrentConfig } from './current-config.js';
 import { adminUrl, webhookUrl } from './instance.js';
 import { createLogger } from './logging.js';
+import { Reload } from './reload.js';
 import type { RoleName } from './roles/role.js';
 import { Supervisor } from './supervisor.js';
+import { Terminal } from './terminal.js';
 import { welcome } from './welcome.js';
 
 export interface ServeOptions {
@@ -24,12 +27,19 @@ export interface ServeOptions {
 /** `hookline serve`: runs until it is told to end. */
 export async function run(options: ServeOptions): Promise<void> {
   process.title = 'hookline';
-  const config = await loadConfig(options.config, new Registry(builtins));
+  const config = new CurrentConfig(await loadConfig(options.config, new Registry(builtins)));
   const logger = await createLogger('main');
   const container = compose(config, logger);
   const supervisor = new Supervisor(config, options.role, logger, container.get(keys.metrics));
   const lifecycle = new Lifecycle();
-  const ending = obeySignals(supervisor, lifecycle, config, logger);
+  let started = () => {};
+  const reload = new Reload(
+    { config, supervisor, logger, metrics: container.get(keys.metrics) },
+    new Promise<void>((resolve) => {
+      started = resolve;
+    }),
+  );
+  const ending = obeySignals({ supervisor, lifecycle, config, logger, reload });
 
   lifecycle.opened('roles', () => supervisor.close());
   try {
@@ -41,7 +51,10 @@ export async function run(options: ServeOptions): Promise<void> {
       const spool = container.get(parts.spool);
       lifecycle.opened('spool', () => spool.close());
       await spool.open(AbortSignal.timeout(config.server.grace));
-      const server = await listen(adminApp({ config, supervisor, spool, logger }), config.server.admin);
+      const server = await listen(
+        adminApp({ config, supervisor, spool, logger, reload }),
+        config.server.admin,
+      );
       lifecycle.opened(
         'admin',
         () => new Promise((resolve) => server.close(() => resolve()).closeAllConnections()),
@@ -55,25 +68,32 @@ export async function run(options: ServeOptions): Promise<void> {
     throw inUse(error, config);
   }
   if (ending()) return;
+  started();
   if (options.welcome) await welcome(config, container, supervisor.port);
 }
 
-/** SIGTERM and Ctrl-C end in order; a second one ends at once. Returns whether one has come. */
-function obeySignals(
-  supervisor: Supervisor,
-  lifecycle: Lifecycle,
-  config: Config,
-  logger: Logger,
-): () => boolean {
+interface Obedient {
+  readonly supervisor: Supervisor;
+  readonly lifecycle: Lifecycle;
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly reload: Reload;
+}
+
+/**
+ * SIGTERM and Ctrl-C end in order; a second one ends at once. SIGHUP reads the configuration again, unless
+ * it comes because the terminal is gone. Returns whether it ends.
+ */
+function obeySignals({ supervisor, lifecycle, config, logger, reload }: Obedient): () => boolean {
   let since: number | undefined;
   const end = async (signal: string) => {
     // `npm start` passes on what the terminal has sent to all: that is one signal, not two.
-    if (since !== undefined && Date.now() - since < 500) return;
+    if (since !== undefined && performance.now() - since < 500) return;
     if (since !== undefined) {
       supervisor.kill();
       process.exit(1);
     }
-    since = Date.now();
+    since = performance.now();
     supervisor.retire();
     logger.info({}, `${signal}: finishing what is in flight; once more ends at once`);
     const late = setTimeout(() => {
@@ -91,6 +111,16 @@ function obeySignals(
   };
   process.on('SIGTERM', (signal) => void end(signal));
   process.on('SIGINT', (signal) => void end(signal));
+  const terminal = new Terminal();
+  const hangUp = async () => {
+    if (await terminal.isGone()) {
+      if (since === undefined) await end('SIGHUP, the terminal is gone');
+    } else if (since === undefined) {
+      // What is wrong is in the log.
+      await reload.run().catch(() => undefined);
+    }
+  };
+  process.on('SIGHUP', () => void hangUp());
   return () => since !== undefined;
 }
 

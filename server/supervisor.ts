@@ -9,7 +9,7 @@ import type { Logger } from '../core/logger.js';
 import type { Metrics } from '../core/metrics.js';
 import type { Channel } from './channel.js';
 import { Post, type Process } from './post.js';
-import type { AckAnswers, LoadAnswers, RoleAnswers, RoleName, Start } from './roles/role.js';
+import type { AckAnswers, LoadAnswers, Outcome, RoleAnswers, RoleName, Start } from './roles/role.js';
 
 const childFile = fileURLToPath(new URL('./roles/child.js', import.meta.url));
 
@@ -80,6 +80,21 @@ export class Supervisor {
     throw new Error(
       this.#load === undefined ? 'the load role runs elsewhere' : 'the load process does not start',
     );
+  }
+
+  /** All processes make ready for another configuration. @throws Error when one of them cannot */
+  async prepare(text: string): Promise<void> {
+    if (this.#retired) throw new Error('the server is shutting down');
+    await Promise.all(this.#posts().map((post) => post.prepare(text)));
+  }
+
+  /** All processes go on by what they prepared: first the load process, so that new lanes are known to it. */
+  async adopt(): Promise<Outcome> {
+    await this.#load?.adopt();
+    await Promise.all(this.#acks.map((ack) => ack.adopt()));
+    const load = await this.#load?.ready(10_000);
+    const outcome = await load?.ask('outcome', undefined).catch(() => undefined);
+    return outcome ?? { orphans: [], unfinished: false };
   }
 
   /** Why requests cannot be accepted now; empty when they can. */

@@ -13,8 +13,43 @@ const day = 86_400_000;
  * as a token is shown only once, each later start mints one for a day.
  */
 export async function welcome(config: Config, container: Container, port: number | undefined): Promise<void> {
-  const [pipeline] = config.pipelines.values();
+  const pipelines = [...config.pipelines.values()];
+  const pipeline = pipelines.find(({ signature }) => signature === undefined) ?? pipelines[0];
   if (pipeline === undefined) return;
+  const file = relative(process.cwd(), config.file);
+  const option = file === 'hookline.yaml' ? '' : ` --config ${file}`;
+  const { post, note } =
+    pipeline.signature === undefined
+      ? {
+          post: `curl -H 'Content-Type: application/json' -d '{"hello": "world"}' '${await freshUrl(config, container, pipeline.id, port)}'`,
+          note: `The token in that URL is not shown again; \`npx hookline tokens create${option}\` mints others.`,
+        }
+      : {
+          post: `echo '{"hello": "world"}' | npx hookline send ${pipeline.id}${option}`,
+          note: `Its senders sign what they post; \`npx hookline tokens create${option}\` prints their URL.`,
+        };
+  print(`
+${paint('bold', 'Hookline is running.')} Post a webhook, from another terminal:
+
+${post}
+
+See the row:
+
+npx hookline rows ${pipeline.id}${option}
+
+${note}
+${placesOf(config)}
+Ctrl-C stops it; nothing that was answered is lost.
+`);
+}
+
+/** A URL with a token that was minted for it. */
+async function freshUrl(
+  config: Config,
+  container: Container,
+  pipeline: string,
+  port: number | undefined,
+): Promise<string> {
   const tokens = container.get(parts.tokens);
   await tokens.open(AbortSignal.timeout(config.server.grace));
   let minted: ReturnType<typeof mint>;
@@ -28,22 +63,7 @@ export async function welcome(config: Config, container: Container, port: number
   } finally {
     await tokens.close();
   }
-  const url = readyUrl(config, pipeline.id, minted.stored.key, minted.token, port);
-  const file = relative(process.cwd(), config.file);
-  const option = file === 'hookline.yaml' ? '' : ` --config ${file}`;
-  print(`
-${paint('bold', 'Hookline is running.')} Post a webhook, from another terminal:
-
-curl -H 'Content-Type: application/json' -d '{"hello": "world"}' '${url}'
-
-See the row:
-
-npx hookline rows ${pipeline.id}${option}
-
-The token in that URL is not shown again; \`npx hookline tokens create${option}\` mints others.
-${placesOf(config)}
-Ctrl-C stops it; nothing that was answered is lost.
-`);
+  return readyUrl(config, pipeline, minted.stored.key, minted.token, port);
 }
 
 /** Where the data lies: the paths among the plugins' options. */

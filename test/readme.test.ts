@@ -47,15 +47,26 @@ describe('the README: its configurations', () => {
   after(() => rm(folder, { recursive: true, force: true }));
 
   async function load(text: string): Promise<Config> {
-    const env = { DATABASE_URL: 'postgres://hookline:secret@localhost/warehouse' };
+    const named = [...text.matchAll(/\$\{([A-Z_]+_(?:SECRET|TOKEN))\}/g)].map(([, name]) => [
+      name,
+      'whsec_c2VjcmV0',
+    ]);
+    const env = {
+      DATABASE_URL: 'postgres://hookline:secret@localhost/warehouse',
+      ...Object.fromEntries(named),
+    };
     return await loadConfig(join(folder, 'hookline.yaml'), new Registry(builtins), { text, env });
   }
 
-  it('every YAML block loads, those that are a section beside a destination and a pipeline', async () => {
+  it('every YAML block loads, those that are a section beside what they lack', async () => {
     for (const text of blocks('yaml')) {
+      const own = /^destinations:\n +(\w+):/m.exec(text)?.[1];
       const rest =
-        'destinations: { out: { type: memory } }\npipelines: { 1: { destination: out, table: t } }\n';
-      const config = await load(wholeFile.test(text) ? text : text + rest);
+        (own === undefined ? 'destinations: { out: { type: memory } }\n' : '') +
+        `pipelines: { 1: { destination: ${own ?? 'out'}, table: t } }\n`;
+      const warehouse = 'destinations: { warehouse: { type: memory } }\n';
+      const whole = /^destinations:/m.test(text) ? text : text + warehouse;
+      const config = await load(wholeFile.test(text) ? whole : text + rest);
       expect(config.pipelines.size, text).to.be.greaterThan(0);
     }
   });

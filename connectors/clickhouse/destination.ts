@@ -28,15 +28,13 @@ const idsAtOnce = 5000;
  *   or, replicated, for as many as replicated_deduplication_window says and over all replicas.
  */
 export class ClickhouseDestination implements Destination {
-  readonly #instance: string;
   readonly #server: Server;
   readonly #engine: string;
   /** Of the settings of an INSERT those that this server knows. */
   #known: ReadonlySet<string> = new Set();
 
-  constructor(instance: string, options: ClickhouseOptions) {
-    this.#instance = instance;
-    this.#server = new Server(instance, options);
+  constructor(options: ClickhouseOptions) {
+    this.#server = new Server(options);
     this.#engine = options.engine;
   }
 
@@ -57,7 +55,7 @@ export class ClickhouseDestination implements Destination {
       throw error;
     }
     if (await this.#fits(table, signal)) return;
-    throw new RetryableError(`${this.#instance}: ${doing}: it was dropped as it was made`);
+    throw new RetryableError(`${doing}: it was dropped as it was made`);
   }
 
   async check(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
@@ -69,7 +67,7 @@ export class ClickhouseDestination implements Destination {
     this.#known = new Set(settings.map(({ name }) => name));
     const readonly = settings.find(({ name }) => name === 'readonly')?.value ?? '0';
     if (readonly !== '0') {
-      throw new ConfigError(`${this.#instance}: the user is read-only: give it another settings profile`);
+      throw new ConfigError(`the user is read-only: give it another settings profile`);
     }
     for (const table of tables) {
       // An INSERT of no rows makes no part, but needs the grant, and a replica that takes writes.
@@ -145,7 +143,7 @@ export class ClickhouseDestination implements Destination {
     const fault = misfit(relation, table);
     if (fault === undefined) return true;
     throw new ConfigError(
-      `${this.#instance}: ${quoted} has another shape and is left as it is: ${fault}. Rename it, or choose another table`,
+      `${quoted} has another shape and is left as it is: ${fault}. Rename it, or choose another table`,
     );
   }
 

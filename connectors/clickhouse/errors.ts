@@ -1,4 +1,11 @@
-import { ConfigError, instructionOf, messageOf, PermanentError, RetryableError } from 'hookline/plugin';
+import {
+  ConfigError,
+  instructionOf,
+  isTlsCode,
+  messageOf,
+  PermanentError,
+  RetryableError,
+} from 'hookline/plugin';
 
 /**
  * What is neither the connection's fault nor the server's, by number; all the rest is retried.
@@ -43,16 +50,13 @@ const advice: Readonly<Record<string, string>> = {
   ENOTFOUND: 'no such host: check its name, or the DNS',
 };
 
-/** Node's codes for a certificate that is not to be trusted, and what OpenSSL says. */
-const tls = /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|EPROTO)/;
-
 /** The instruction that whatever the client throws amounts to. */
 export function instructed(error: unknown, doing: string): unknown {
   if (instructionOf(error) !== undefined) return error;
   const code = codeOf(error);
   const hint = advice[code];
   const after = hint === undefined ? '' : `; ${hint}`;
-  const verdict = tls.test(code) ? 'config' : verdicts[Number(code)];
+  const verdict = isTlsCode(code) ? 'config' : verdicts[Number(code)];
   // The server may quote the row that it refuses, so neither its text nor the error itself is passed on.
   if (verdict === 'permanent')
     return new PermanentError(`${doing}: the server refuses a row (${code})${after}`);

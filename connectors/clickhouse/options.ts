@@ -1,32 +1,42 @@
-import { path, secret } from 'hookline/plugin';
+import { serverAddress, type Tls } from 'hookline/plugin';
 import { z } from 'zod';
 
-const example = 'https://user:password@host:8443/database';
-
-export const config = z.object({
-  url: secret()
-    .superRefine((value, context) => {
-      const message = faultOf(value);
-      // The message must not repeat the URL: there is a password in it.
-      if (message !== undefined) context.addIssue({ code: 'custom', message, input: undefined });
-    })
-    .describe(`${example}: its HTTP interface`),
-  ssl: z
-    .strictObject({
-      ca: path().describe("The file of who may sign the server's certificate, in PEM"),
-      cert: path().optional().describe("The file of the user's certificate, in PEM"),
-      key: path().optional().describe('The file of its key, in PEM'),
-    })
-    .optional()
-    .describe('For an https url whose certificate the system does not know'),
-  engine: z
-    .string()
-    .min(1)
-    .default('MergeTree')
-    .describe(
-      "The engine of a table that is made, such as ReplicatedMergeTree('/clickhouse/{table}', '{replica}'); {table} is its name",
-    ),
+const server = serverAddress({
+  example: 'https://user:password@host:8443/database',
+  protocols: ['https', 'http'],
+  port: 8443,
+  required: ['host'],
 });
+
+const { url, port, user, database, ssl } = server.options;
+
+export const config = z
+  .object({
+    ...server.options,
+    url: url.describe('https://user:password@host:8443/database: its HTTP interface'),
+    port: port.describe('8443 unless set, or 8123 without ssl'),
+    user: user.describe('The user; default unless set'),
+    database: database.describe('The database of its tables; default unless set'),
+    ssl: ssl.describe(
+      'true: TLS with a certificate that is verified, as an https url asks for; or a mapping that says how',
+    ),
+    engine: z
+      .string()
+      .min(1)
+      .default('MergeTree')
+      .describe(
+        "The engine of a table that is made, such as ReplicatedMergeTree('/clickhouse/{table}', '{replica}'); {table} is its name",
+      ),
+  })
+  .superRefine((options, context) => {
+    server.complete(options, context);
+    const secure = options.url?.startsWith('https:');
+    const encrypted = options.ssl === undefined ? secure : options.ssl !== false;
+    if (secure !== undefined && secure !== encrypted) {
+      const message = `the url begins with ${secure ? 'https' : 'http'}://, which says otherwise`;
+      context.addIssue({ code: 'custom', path: ['ssl'], message, input: undefined });
+    }
+  });
 
 export type ClickhouseOptions = z.output<typeof config>;
 
@@ -36,30 +46,25 @@ export interface Address {
   readonly username: string;
   readonly password: string;
   readonly database: string;
+  /** `undefined` for what the url alone says. */
+  readonly tls: Tls | undefined;
 }
 
 export function addressOf(options: ClickhouseOptions): Address {
-  const url = new URL(options.url);
+  const { host, user, password = '', database, tls } = server.addressOf(options);
   return {
-    url: url.origin,
-    username: decodeURIComponent(url.username) || 'default',
-    password: decodeURIComponent(url.password),
-    database: decodeURIComponent(url.pathname.slice(1)) || 'default',
+    url:
+      options.url === undefined
+        ? originOf(host, options.port, tls !== undefined)
+        : new URL(options.url).origin,
+    username: user || 'default',
+    password,
+    database: database || 'default',
+    tls,
   };
 }
 
-function faultOf(value: string): string | undefined {
-  if (!URL.canParse(value)) {
-    return `expected a URL such as ${example}; special characters in the password are percent-encoded`;
-  }
-  const url = new URL(value);
-  if (!['http:', 'https:'].includes(url.protocol))
-    return 'expected a URL that begins with https:// or http://';
-  if (url.search !== '') return 'the url takes no parameters';
-  try {
-    decodeURIComponent(url.username + url.password + url.pathname);
-  } catch {
-    return 'a % in the user, the password or the database is written %25';
-  }
-  return undefined;
+function originOf(host: string, port: number | undefined, secure: boolean): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return secure ? `https://${name}:${port ?? 8443}` : `http://${name}:${port ?? 8123}`;
 }

@@ -1,13 +1,15 @@
-import { readFile } from 'node:fs/promises';
+import { Agent } from 'node:https';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { ConfigError, RetryableError } from 'hookline/plugin';
+import { RetryableError, readTls, type Tls } from 'hookline/plugin';
 import { instructed } from './errors.js';
-import { addressOf, type ClickhouseOptions } from './options.js';
+import { type Address, addressOf, type ClickhouseOptions } from './options.js';
 
 /** Longer than the engine waits for a write: it is the engine that gives up. */
 const requestTimeout = 3_600_000;
+/** At once; more than the engine writes at once by default. */
+const mostSockets = 10;
 /** How long an insert that is given up is waited for, so as to know whether it has landed. */
 const insertTimeout = 2000;
 
@@ -19,26 +21,21 @@ export interface Insert {
 
 /** Statements over HTTP. Whatever fails comes out as an instruction. */
 export class Server {
-  readonly #instance: string;
   readonly #options: ClickhouseOptions;
   #client: ClickHouseClient | undefined;
 
-  constructor(instance: string, options: ClickhouseOptions) {
-    this.#instance = instance;
+  constructor(options: ClickhouseOptions) {
     this.#options = options;
   }
 
   /** Opened again after a close, if need be. */
   async open(): Promise<void> {
     if (this.#client !== undefined) return;
-    const { ssl } = this.#options;
-    const tls = ssl && {
-      ca_cert: await readPem(ssl.ca),
-      ...(ssl.cert && ssl.key && { cert: await readPem(ssl.cert), key: await readPem(ssl.key) }),
-    };
+    const { tls, ...address } = addressOf(this.#options);
+    const secured = tls && (await agentOf(tls, address));
     this.#client ??= createClient({
-      ...addressOf(this.#options),
-      ...(tls !== undefined && { tls }),
+      ...address,
+      ...secured,
       request_timeout: requestTimeout,
       application: 'hookline',
       log: { level: ClickHouseLogLevel.OFF },
@@ -93,20 +90,22 @@ export class Server {
     request: { query: string; values?: Readable; clickhouse_settings?: Insert['settings'] },
   ): Promise<Buffer> {
     signal.throwIfAborted();
-    const doing = `${this.#instance}: ${what}`;
-    if (this.#client === undefined) throw new RetryableError(`${doing}: it is closed`);
+    if (this.#client === undefined) throw new RetryableError(`${what}: it is closed`);
     try {
       const { stream } = await this.#client.exec({ ...request, abort_signal: cut });
       return await buffer(stream);
     } catch (error) {
       signal.throwIfAborted();
-      throw instructed(error, doing);
+      throw instructed(error, what);
     }
   }
 }
 
-async function readPem(file: string): Promise<Buffer> {
-  return await readFile(file).catch((cause: unknown) => {
-    throw new ConfigError(`ssl: ${file} cannot be read`, { cause });
-  });
+/** The client's own options know no name and no way to verify less, so the agent is ours. */
+async function agentOf(tls: Tls, { username, password }: Omit<Address, 'tls'>) {
+  const agent = new Agent({ keepAlive: true, maxSockets: mostSockets, ...(await readTls(tls)) });
+  if (tls.cert === undefined || password !== '') return { http_agent: agent };
+  // The certificate is all that the user shows: https://clickhouse.com/docs/guides/sre/ssl-user-auth
+  const headers = { 'X-ClickHouse-User': username, 'X-ClickHouse-SSL-Certificate-Auth': 'on' };
+  return { http_agent: agent, set_basic_auth_header: false, http_headers: headers };
 }

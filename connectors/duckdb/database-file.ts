@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants, link, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
+import { access, chmod, constants, link, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { ConfigError, messageOf, RetryableError } from '../../core/index.js';
@@ -15,7 +15,7 @@ export async function openDatabase(
   doing: string,
 ): Promise<DuckDBInstance> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     if (!(await isThere(path))) await createDatabase(path, config);
     return await DuckDBInstance.create(path, { ...config });
   } catch (error) {
@@ -62,6 +62,7 @@ async function createDatabase(path: string, config: Readonly<Record<string, stri
     await connection.run('CHECKPOINT');
     connection.closeSync();
     instance.closeSync();
+    await chmod(draft, 0o600);
     await link(draft, path);
     await syncFolder(dirname(path));
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { failpoint } from '../../core/failpoint.js';
 import { canonical, openDatabase } from './database-file.js';
 import { faultOf, instructed } from './errors.js';
 
@@ -198,7 +199,10 @@ async function closeInstance(opened: Promise<DuckDBInstance>): Promise<void> {
   if (instance === undefined) return;
   try {
     const connection = await instance.connect();
-    await connection.run('CHECKPOINT').catch(() => {});
+    const checkpoint = connection.run('CHECKPOINT');
+    failpoint?.('duckdb.checkpointing');
+    await checkpoint.catch(() => {});
+    failpoint?.('duckdb.checkpointed');
     connection.closeSync();
   } catch {
     // A database that cannot be used any more is closed all the same.

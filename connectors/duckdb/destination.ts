@@ -1,4 +1,5 @@
 import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api';
+import { failpoint } from '../../core/failpoint.js';
 import {
   type Batch,
   ConfigError,
@@ -35,15 +36,13 @@ const staging = '__hookline_staging';
  * have the file, and ids that grow with time are found by the row groups' bounds in under a millisecond.
  */
 export class DuckDBDestination implements Destination {
-  readonly #instance: string;
   readonly #options: DuckDBOptions;
   #database: Database | undefined;
   /** Tables that take the chart as it is, or not, as of that opening of the file. */
   #plain = new Map<TableName, boolean>();
   #generation = -1;
 
-  constructor(instance: string, options: DuckDBOptions) {
-    this.#instance = instance;
+  constructor(options: DuckDBOptions) {
     this.#options = options;
   }
 
@@ -55,7 +54,7 @@ export class DuckDBDestination implements Destination {
 
   async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
     const quoted = this.#quote(table);
-    await this.#opened.alone(this.#doing(`making table ${table}`), signal, async (connection) => {
+    await this.#opened.alone(`making table ${table}`, signal, async (connection) => {
       await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(this.#options.schema, 'schema')}`);
       if (!(await this.#fits(connection, this.#options.ledger, ledgerColumns))) {
         await connection.run(`CREATE TABLE ${this.#quote(this.#options.ledger)} (
@@ -73,17 +72,17 @@ export class DuckDBDestination implements Destination {
     signal.throwIfAborted();
     const { path } = this.#options;
     if (!(await isThere(path))) {
-      await checkFolder(path, this.#doing('checking'));
+      await checkFolder(path, 'checking');
       return;
     }
-    await this.#opened.use(this.#doing('checking'), signal, async (connection) => {
+    await this.#opened.use('checking', signal, async (connection) => {
       await this.#fits(connection, this.#options.ledger, ledgerColumns);
       for (const table of tables) await this.#fits(connection, table, chartColumns);
     });
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<void> {
-    const doing = this.#doing(`writing to ${batch.table}`);
+    const doing = `writing to ${batch.table}`;
     if (!/^[0-9a-f-]{36}$/i.test(batch.id)) throw new PermanentError(`${doing}: ${batch.id} is no UUID`);
     const ledger = this.#quote(this.#options.ledger);
     await this.#opened.alone(doing, signal, async (connection) => {
@@ -98,16 +97,21 @@ export class DuckDBDestination implements Destination {
         `INSERT INTO ${ledger} (batch_id, table_name, rows, bytes) VALUES ('${batch.id}'::UUID, ` +
           `${quoteText(batch.table)}, ${batch.rows.length}, ${batch.bytes})`,
       );
+      failpoint?.('duckdb.entered');
       await this.#append(connection, batch, plain, signal);
       signal.throwIfAborted();
-      await connection.run('COMMIT');
+      failpoint?.('duckdb.appended');
+      const committing = connection.run('COMMIT');
+      failpoint?.('duckdb.committing');
+      await committing;
+      failpoint?.('duckdb.committed');
     });
   }
 
   async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {
     signal.throwIfAborted();
     if (!(await isThere(this.#options.path))) return [];
-    return await this.#opened.use(this.#doing(`reading ${table}`), signal, async (connection) => {
+    return await this.#opened.use(`reading ${table}`, signal, async (connection) => {
       if ((await relationOf(connection, this.#options.schema, table)) === undefined) return [];
       const reader = await connection.runAndReadAll(
         `SELECT ${requestId}, ${timestamp}, ${key}, encode(${body}) FROM ${this.#quote(table)}
@@ -126,11 +130,9 @@ export class DuckDBDestination implements Destination {
     signal.throwIfAborted();
     const { path } = this.#options;
     if (!(await isThere(path))) {
-      throw new ConfigError(`${this.#instance}: there is nothing yet: ${path} is made with the first table`);
+      throw new ConfigError(`there is nothing yet: ${path} is made with the first table`);
     }
-    return await this.#opened.use(this.#doing('querying'), signal, (connection) =>
-      runReadOnly(connection, sql, limit),
-    );
+    return await this.#opened.use('querying', signal, (connection) => runReadOnly(connection, sql, limit));
   }
 
   async close(): Promise<void> {
@@ -167,8 +169,7 @@ export class DuckDBDestination implements Destination {
     let plain = this.#plain.get(table);
     if (plain === undefined) {
       const relation = await relationOf(connection, this.#options.schema, table);
-      if (relation === undefined)
-        throw new ConfigError(this.#doing(`there is no table ${this.#quote(table)}`));
+      if (relation === undefined) throw new ConfigError(`there is no table ${this.#quote(table)}`);
       plain = isChart(relation);
       this.#plain.set(table, plain);
     }
@@ -182,9 +183,7 @@ export class DuckDBDestination implements Destination {
     const fault = misfit(relation, columns);
     if (fault === undefined) return true;
     throw new ConfigError(
-      this.#doing(
-        `${this.#quote(table)} has another shape and is left as it is: ${fault}. Rename it, or choose another table`,
-      ),
+      `${this.#quote(table)} has another shape and is left as it is: ${fault}. Rename it, or choose another table`,
     );
   }
 
@@ -192,12 +191,8 @@ export class DuckDBDestination implements Destination {
     return `${quoteName(this.#options.schema, 'schema')}.${quoteName(table, 'table')}`;
   }
 
-  #doing(what: string): string {
-    return `${this.#instance}: ${what}`;
-  }
-
   get #opened(): Database {
-    if (this.#database === undefined) throw new Error(`${this.#instance}: it is not open`);
+    if (this.#database === undefined) throw new Error(`it is not open`);
     return this.#database;
   }
 }

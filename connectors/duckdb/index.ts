@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, definePlugin, duration, keys, path } from '../../core/index.js';
+import { bytes, definePlugin, duration, path } from '../../core/index.js';
 import { DuckDBDestination } from './destination.js';
 
 export default definePlugin({
@@ -18,6 +18,9 @@ export default definePlugin({
       .default(2000)
       .describe('The file is closed when idle for this long, so that other programs can open it'),
   }),
+  guarantee: ({ ledger }) =>
+    `The rows of a batch and its entry in the ledger, the table ${ledger}, are one transaction of the DuckDB file, ` +
+    'flushed to the disk. A batch that comes again finds its entry and adds nothing. The file is one copy on one disk.',
   defaults: { flush: { rows: 10_000, bytes: '16MiB', every: '1s' }, concurrency: 1 },
-  create: (config, get) => new DuckDBDestination(get(keys.instance), config),
+  create: (config) => new DuckDBDestination(config),
 });

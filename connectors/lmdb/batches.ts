@@ -44,6 +44,12 @@ export class Batches {
     return this.list(lane).find((entry) => entry.id === id);
   }
 
+  /** The batch that a record is in. */
+  holding(lane: LaneId, writer: number, sequence: number): BatchEntry | undefined {
+    const holds = (one: Range) => one.writer === writer && one.from <= sequence && sequence <= one.to;
+    return this.list(lane).find(({ ranges }) => ranges.some(holds));
+  }
+
   /** Within a batch. */
   put(lane: LaneId, entry: BatchEntry): void {
     void this.#db.put(batchKey(lane, entry.order, entry.place), entry);

@@ -3,6 +3,7 @@ import { formatBytes, OverloadedError } from '../../core/index.js';
 import type { Environment } from './environment.js';
 import type { Appender } from './journal/appender.js';
 import type { Importer } from './journal/importer.js';
+import { roomFor, type Strangers } from './strangers.js';
 
 /** How long a measurement counts (ms), unless this much was appended since. */
 const freshFor = 100;
@@ -10,9 +11,6 @@ const measureAfter = 16 * 1024 * 1024;
 
 /** A refusal rests on a measurement no older than this (ms). */
 const freshForRefusal = 5;
-
-/** What a record takes besides its body: header, key, LMDB's node, its part of half-filled pages. */
-const overhead = 256;
 
 /**
  * LMDB writes new pages also to seal and to settle: on a disk that is full to the brim a spool could not
@@ -28,21 +26,39 @@ export class Capacity {
   readonly #environment: Environment;
   readonly #importer: Importer;
   readonly #appender: Appender;
+  readonly #strangers: Strangers;
   readonly #maxSize: number;
+  readonly #maxUnproven: number;
   readonly #reserve: number;
   #live = 0;
   /** What the disk can still take, and what the file has free within. */
   #room = 0;
   /** Taken since it was measured. */
   #since = 0;
+  /** Of unproven records: what is in LMDB, at most so much in the journals, and what was taken since. */
+  #unproven = 0;
+  #unprovenInJournal = 0;
+  #unprovenSince = 0;
+  /** Lanes of the unproven record that was in most of them. */
+  #widest = 1;
   #measuredAt = Number.NEGATIVE_INFINITY;
   #next: NodeJS.Timeout | undefined;
 
-  constructor(environment: Environment, importer: Importer, appender: Appender, maxSize: number) {
+  /** @param maxUnproven how much of `maxSize` unproven records may take */
+  constructor(
+    environment: Environment,
+    importer: Importer,
+    appender: Appender,
+    strangers: Strangers,
+    maxSize: number,
+    maxUnproven: number,
+  ) {
     this.#environment = environment;
     this.#importer = importer;
     this.#appender = appender;
+    this.#strangers = strangers;
     this.#maxSize = maxSize;
+    this.#maxUnproven = maxUnproven;
     this.#reserve = Math.min(largestReserve, maxSize / 8);
   }
 
@@ -50,12 +66,16 @@ export class Capacity {
    * Take room for a body of this length in that many lanes.
    * @throws OverloadedError when there is none
    */
-  take(length: number, lanes: number): void {
-    const size = (length + overhead) * lanes;
+  take(length: number, lanes: number, unproven: boolean): void {
+    const size = roomFor(length) * lanes;
     if (this.#next === undefined || this.#since > measureAfter) this.#measure();
     if (this.#obstacle(size) !== undefined) {
       if (performance.now() - this.#measuredAt > freshForRefusal) this.#measure();
       this.#assert(size);
+    }
+    if (unproven) {
+      this.#widest = Math.max(this.#widest, lanes);
+      this.#takeUnproven(size);
     }
     this.#since += size;
   }
@@ -63,7 +83,24 @@ export class Capacity {
   /** @throws OverloadedError when the spool is full now */
   check(): void {
     this.#measure();
-    this.#assert(overhead);
+    this.#assert(roomFor(0));
+  }
+
+  #takeUnproven(size: number): void {
+    if (this.#lacksShare(size) && performance.now() - this.#measuredAt > freshForRefusal) this.#measure();
+    if (this.#lacksShare(size)) {
+      throw new OverloadedError(
+        `the spool at ${this.#environment.path} holds as much as it may of senders whose token is not known to be ` +
+          `good (maxUnproven ${formatBytes(this.#maxUnproven)}); all others are served: see hookline discards list`,
+        { unproven: true },
+      );
+    }
+    this.#unprovenSince += size;
+  }
+
+  #lacksShare(size: number): boolean {
+    const taken = this.#unproven + this.#unprovenInJournal + this.#unprovenSince;
+    return taken + size > this.#maxUnproven;
   }
 
   #measure(): void {
@@ -74,6 +111,12 @@ export class Capacity {
     // What waits in the journals needs its room in LMDB too before theirs is free, and up to twice as much.
     this.#room = bavail * bsize + (file - live) - 2 * waiting;
     this.#since = this.#appender.waiting;
+    // A journal does not tell whose records wait in it, once for all their lanes. So: what this process has put
+    // there, as far as so much waits there still.
+    const most = (waiting + this.#since) * this.#widest;
+    this.#unprovenInJournal = Math.min(this.#unprovenInJournal + this.#unprovenSince, most);
+    this.#unprovenSince = 0;
+    this.#unproven = this.#strangers.waiting();
     this.#measuredAt = performance.now();
     clearTimeout(this.#next);
     this.#next = setTimeout(() => {

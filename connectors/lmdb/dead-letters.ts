@@ -1,6 +1,6 @@
 import { type DeadFilter, type DeadLetter, type LaneId, laneId, laneParts } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
-import { afterLane, deadKey, diedAtOf, laneOf, lanePrefix, pipelineRange } from './keys.js';
+import { afterLane, deadKey, diedAtOf, laneOf, lanePrefix, pipelineRange, requestIdOf } from './keys.js';
 import { merge } from './merge.js';
 import { decodeRecord, encodeRecord, type StoredEntry } from './record.js';
 
@@ -18,12 +18,13 @@ export class DeadLetters {
   }
 
   list(filter: DeadFilter): DeadLetter[] {
+    const { limit = Number.POSITIVE_INFINITY, bytes = Number.POSITIVE_INFINITY } = filter;
     const letters: DeadLetter[] = [];
-    const limit = filter.limit ?? Number.POSITIVE_INFINITY;
-    const sources = this.#lanes(filter).map((lane) => this.#lane(lane));
-    for (const letter of merge<DeadLetter>(sources, (a, b) => a.diedAt < b.diedAt)) {
-      if (letters.length >= limit) break;
-      if (filter.requestId === undefined || filter.requestId === letter.requestId) letters.push(letter);
+    let sum = 0;
+    for (const letter of this.#matching(filter)) {
+      sum += letter.body.length;
+      if (letters.length >= limit || (letters.length > 0 && sum > bytes)) break;
+      letters.push(letter);
     }
     return letters;
   }
@@ -51,11 +52,23 @@ export class DeadLetters {
     return dead.entry;
   }
 
-  *#lane(lane: LaneId): Generator<DeadLetter> {
-    for (const { key, value } of this.#db.getRange({ start: lanePrefix(lane), end: afterLane(lane) })) {
-      const { requestId, timestamp, key: requester, body } = value.entry;
-      yield { requestId, timestamp, key: requester, body, lane, reason: value.reason, diedAt: diedAtOf(key) };
+  *#matching(filter: DeadFilter): Generator<DeadLetter> {
+    const reason = filter.reason?.toLowerCase();
+    const sources = this.#lanes(filter).map((lane) => this.#keys(lane, filter.after));
+    // At a tie the first lane goes first: the order that `#keys` goes on in.
+    for (const key of merge<Buffer>(sources, (a, b) => diedAtOf(a) < diedAtOf(b))) {
+      if (filter.requestId !== undefined && filter.requestId !== requestIdOf(key)) continue;
+      const dead = this.#db.get(key);
+      if (dead === undefined) continue;
+      if (reason !== undefined && !dead.reason.toLowerCase().includes(reason)) continue;
+      yield letterOf(key, dead);
     }
+  }
+
+  /** The lane's keys, or those that come after a letter where the lanes are merged. */
+  *#keys(lane: LaneId, after: DeadFilter['after']): Generator<Buffer> {
+    const start = after === undefined ? lanePrefix(lane) : startAfter(lane, after);
+    yield* this.#db.getKeys({ start, end: afterLane(lane) });
   }
 
   #lanes({ pipeline, destination }: DeadFilter): LaneId[] {
@@ -71,6 +84,19 @@ export class DeadLetters {
       from = { ...range, start: afterLane(lane) };
     }
   }
+}
+
+function letterOf(key: Buffer, { reason, entry }: Dead): DeadLetter {
+  const { requestId, timestamp, key: requester, body } = entry;
+  return { requestId, timestamp, key: requester, body, lane: laneOf(key), reason, diedAt: diedAtOf(key) };
+}
+
+/** The first key of the lane that may follow the letter: among deaths of one time lanes go in their order. */
+function startAfter(lane: LaneId, after: NonNullable<DeadFilter['after']>): Buffer {
+  const order = Buffer.compare(lanePrefix(lane), lanePrefix(after.lane));
+  if (order > 0) return deadKey(lane, after.diedAt, '');
+  if (order < 0) return deadKey(lane, new Date(after.diedAt.getTime() + 1), '');
+  return Buffer.concat([deadKey(lane, after.diedAt, after.requestId), Buffer.alloc(1)]);
 }
 
 /** Length of the reason (uint32), the reason in UTF-8, the record. */

@@ -1,6 +1,6 @@
 import type { Discard, DiscardCount, DiscardEntry, DiscardReason, LaneId } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
-import { discardKey, laneOf, lanePrefix } from './keys.js';
+import { laneOf, lanePrefix, timeKey } from './keys.js';
 
 /** How many of the newest are kept, and how many more may gather before the oldest are trimmed. */
 const kept = 10_000;
@@ -34,7 +34,7 @@ export class Discards {
       for (const { record, reason } of newest) {
         const { requestId, timestamp, key } = record;
         const entry = { requestId, timestamp, lane, key, reason };
-        void this.#trail.put(discardKey(now, epoch, this.#serial++), entry);
+        void this.#trail.put(timeKey(now, epoch, this.#serial++), entry);
       }
       for (const [reason, count] of counts) void this.#counts.put(countKey(lane, reason), count);
     };

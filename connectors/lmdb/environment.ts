@@ -77,7 +77,7 @@ export class Environment {
       overlappingSync: false,
       eventTurnBatching: false,
       maxReaders: 1022,
-      maxDbs: 12,
+      maxDbs: 24,
       mapSize,
       permissionsMode: 0o600,
     } as const;
@@ -150,11 +150,17 @@ export class Environment {
     let pageSize = 0;
     for (const db of this.#dbs) {
       const stats = db.getStats() as Stats;
-      livePages += stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages;
+      livePages += livePagesOf(stats);
       filePages = stats.lastPageNumber + 1;
       pageSize = stats.pageSize;
     }
     return { live: livePages * pageSize, file: filePages * pageSize };
+  }
+
+  /** Bytes in use in one of the databases. */
+  sizeOf(db: Db<unknown>): number {
+    const stats = db.getStats() as Stats;
+    return livePagesOf(stats) * stats.pageSize;
   }
 
   /** Frees the snapshots of processes that were killed: they would keep dead pages for ever. */
@@ -195,6 +201,10 @@ interface Stats {
   readonly treeBranchPageCount: number;
   readonly treeLeafPageCount: number;
   readonly overflowPages: number;
+}
+
+function livePagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Stats): number {
+  return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }
 
 function unusable(what: string, path: string, cause: unknown): ConfigError {

@@ -85,11 +85,21 @@ export function diedAtOf(key: Buffer): Date {
   return new Date(key.readUIntBE(key.indexOf(terminator) + 1, 6));
 }
 
+/** Of a dead letter's key. */
+export function requestIdOf(key: Buffer): string {
+  return key.toString('latin1', key.indexOf(terminator) + 7);
+}
+
 /** time (6 bytes, milliseconds) epoch (6 bytes) serial (6 bytes): only the claim's holder writes them. */
-export function discardKey(time: number, epoch: number, serial: number): Buffer {
+export function timeKey(time: number, epoch: number, serial: number): Buffer {
   const key = Buffer.allocUnsafe(18);
   key.writeUIntBE(time, 0, 6);
   key.writeUIntBE(epoch, 6, 6);
   key.writeUIntBE(serial, 12, 6);
   return key;
+}
+
+/** Of a `timeKey`: milliseconds since the epoch. */
+export function timeOf(key: Buffer): number {
+  return key.readUIntBE(0, 6);
 }

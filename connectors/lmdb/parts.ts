@@ -4,12 +4,17 @@ import { Claim } from './claim.js';
 import { DeadLetters } from './dead-letters.js';
 import { Discards } from './discards.js';
 import { Environment } from './environment.js';
+import { HeldDiscards } from './held-discards.js';
 import { Appender } from './journal/appender.js';
 import { JournalFolder } from './journal/folder.js';
 import { type ErrorLogger, Importer } from './journal/importer.js';
+import { Landed } from './landed.js';
+import { Proofs } from './proofs.js';
+import { Queues } from './queues.js';
 import { Records } from './records.js';
 import { Revival } from './revival.js';
 import { Sealing } from './sealing.js';
+import { Strangers } from './strangers.js';
 import { Writers } from './writers.js';
 
 export interface LmdbSpoolOptions {
@@ -17,17 +22,28 @@ export interface LmdbSpoolOptions {
   readonly path: string;
   /** Bytes in use at which appends are refused. */
   readonly maxSize: number;
+  /** How much of that unproven records may take; a tenth unless given. */
+  readonly maxUnproven?: number | undefined;
 }
+
+/** What part of `maxSize` may be held of what failed authentication: strangers choose how much that is. */
+const heldPart = 8;
+
+/** And of receipts. */
+const landedPart = 16;
 
 export type Parts = Awaited<ReturnType<typeof openParts>>;
 
 /** Opens the environment and the journal, and builds over them what the spool is made of. */
-export async function openParts({ path, maxSize }: LmdbSpoolOptions, logger: ErrorLogger) {
+export async function openParts(options: LmdbSpoolOptions, logger: ErrorLogger) {
+  const { path, maxSize, maxUnproven = maxSize / 10 } = options;
   const environment = Environment.open('spool', path, mapSizeFor(maxSize));
   const records = new Records(environment);
   const batches = new Batches(environment);
   const dead = new DeadLetters(environment);
   const discards = new Discards(environment);
+  const held = new HeldDiscards(environment, maxSize / heldPart);
+  const landed = new Landed(environment, maxSize / landedPart);
   const claim = new Claim(environment);
   const writers = new Writers(environment);
   const journal = new JournalFolder(path, await writers.spoolId(), segmentLengthFor(maxSize));
@@ -39,7 +55,8 @@ export async function openParts({ path, maxSize }: LmdbSpoolOptions, logger: Err
         'they do not land; put that data.mdb back, with this journal, in a folder of their own',
     );
   }
-  const importer = new Importer(environment, journal, records, writers, logger);
+  const strangers = new Strangers(environment);
+  const importer = new Importer(environment, journal, records, strangers, logger);
   const appender = new Appender(journal, writers);
   return {
     environment,
@@ -48,13 +65,17 @@ export async function openParts({ path, maxSize }: LmdbSpoolOptions, logger: Err
     batches,
     dead,
     discards,
+    held,
+    landed,
     claim,
     writers,
     importer,
     appender,
-    capacity: new Capacity(environment, importer, appender, maxSize),
-    revival: new Revival(environment, records, dead, writers),
-    sealing: new Sealing(claim, records, batches, dead, discards),
+    capacity: new Capacity(environment, importer, appender, strangers, maxSize, maxUnproven),
+    queues: new Queues(records, batches),
+    proofs: new Proofs(environment, claim),
+    revival: new Revival(environment, records, dead, held, writers),
+    sealing: new Sealing(claim, records, batches, dead, discards, held, landed, strangers),
   };
 }
 

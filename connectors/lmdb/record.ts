@@ -11,12 +11,17 @@ export interface RecordPosition {
 /** What the spool keeps of a record. */
 export interface StoredEntry extends SpoolRecord {
   readonly authenticated: boolean;
+  readonly unproven: boolean;
+  /** Put back out of the quarantine. */
+  readonly released?: boolean;
   /** The sum of the bodies' lengths in this lane and writer up to this record, and with it. */
   readonly cumulative: number;
 }
 
 const version = 1;
 const authenticatedFlag = 1;
+const unprovenFlag = 2;
+const releasedFlag = 4;
 const at = { flags: 1, timestamp: 2, requestId: 10, key: 30, digest: 46, cumulative: 78, body: 86 } as const;
 
 /** Bytes of the entry of such a record. */
@@ -38,7 +43,7 @@ export function writeEntry(
 ): void {
   if (record.tokenDigest.length !== 32) throw new Error('a token digest has 32 bytes');
   bytes[offset] = version;
-  bytes[offset + at.flags] = authenticated ? authenticatedFlag : 0;
+  bytes[offset + at.flags] = authenticated ? authenticatedFlag : record.unproven === true ? unprovenFlag : 0;
   bytes.writeDoubleBE(record.timestamp, offset + at.timestamp);
   writeRequestId(bytes, offset + at.requestId, record.requestId);
   writeUuid(bytes, offset + at.key, record.key);
@@ -50,6 +55,7 @@ export function writeEntry(
 export function encodeRecord(entry: StoredEntry): Buffer {
   const bytes = Buffer.allocUnsafe(entryLength(entry));
   writeEntry(bytes, 0, entry, entry.authenticated, entry.cumulative);
+  if (entry.released === true) bytes[at.flags] = (bytes[at.flags] ?? 0) | releasedFlag;
   return bytes;
 }
 
@@ -59,6 +65,14 @@ export function setCumulative(entry: Buffer, cumulative: number): void {
 
 export function bodyLengthOf(entry: Buffer): number {
   return entry.length - at.body;
+}
+
+export function isUnproven(entry: Buffer): boolean {
+  return ((entry[at.flags] ?? 0) & unprovenFlag) !== 0;
+}
+
+export function requestIdIn(entry: Buffer): string {
+  return entry.toString('latin1', at.requestId, at.key);
 }
 
 export function timestampOf(entry: Buffer): number {
@@ -87,6 +101,8 @@ export function decodeRecord(bytes: Buffer): StoredEntry {
     body: bytes.subarray(at.body),
     tokenDigest: bytes.subarray(at.digest, at.cumulative),
     authenticated: ((bytes[at.flags] ?? 0) & authenticatedFlag) !== 0,
+    unproven: isUnproven(bytes),
+    released: ((bytes[at.flags] ?? 0) & releasedFlag) !== 0,
     cumulative: bytes.readDoubleBE(at.cumulative),
   };
 }
@@ -99,6 +115,7 @@ export function newEntry(record: SpoolRecord, cumulative: number): StoredEntry {
     body: record.body,
     tokenDigest: record.tokenDigest,
     authenticated: false,
+    unproven: record.unproven === true,
     cumulative,
   };
 }
@@ -111,6 +128,8 @@ export function storedRecord(entry: StoredEntry, place: RecordPosition): StoredR
     body: entry.body,
     tokenDigest: entry.tokenDigest,
     authenticated: entry.authenticated,
+    unproven: entry.unproven,
+    released: entry.released === true,
     position: place as unknown as Position,
   };
 }

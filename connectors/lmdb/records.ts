@@ -8,10 +8,12 @@ import {
   encodeRecord,
   positionOf,
   type RecordPosition,
+  requestIdIn,
   type StoredEntry,
   storedRecord,
 } from './record.js';
 import { Slab } from './slab.js';
+import type { RowEnd } from './writers.js';
 
 /** Records of one writer in one lane, one after the other, both ends included. */
 export interface Range {
@@ -99,9 +101,27 @@ export class Records {
     };
   }
 
+  /** Where a writer's row ends in the lane; what was settled before counts no more. */
+  endOf(lane: LaneId, writer: number): RowEnd {
+    // A range never includes its end, and sequences begin at 1.
+    const [start, end] = bounds(lane, { writer, from: 0, to: lastSequence });
+    const [last] = this.db.getRange({ start: end, end: start, reverse: true, limit: 1 });
+    return last === undefined
+      ? { sequence: 0, cumulative: 0 }
+      : { sequence: sequenceOf(last.key), cumulative: last.value.cumulative };
+  }
+
   /** Within a batch. The bytes are an entry as it is encoded, and are not changed until the commit. */
   putEncoded(lane: LaneId, { writer, sequence }: RecordPosition, entry: Buffer): void {
     void this.db.put(recordKey(lane, writer, sequence), asBinary(entry) as unknown as StoredEntry);
+  }
+
+  /** The keys of a request's records. Looks at all there are: a key has no request id in it. */
+  *keysOf(requestId: string): Generator<Buffer> {
+    for (const key of this.db.getKeys({})) {
+      const bytes = this.db.getBinaryFast(key);
+      if (bytes !== undefined && requestIdIn(bytes) === requestId) yield key;
+    }
   }
 
   has(lane: LaneId, writer: number, sequence: number): boolean {

@@ -1,13 +1,16 @@
-import type { DeadLetter } from '../../core/index.js';
+import { failpoint } from '../../core/failpoint.js';
+import type { DeadLetter, HeldDiscard, LaneId } from '../../core/index.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { Environment } from './environment.js';
+import type { HeldDiscards } from './held-discards.js';
 import { recordKey } from './keys.js';
+import type { StoredEntry } from './record.js';
 import type { Records } from './records.js';
 import type { Writer, Writers } from './writers.js';
 
 /**
- * Takes dead letters out: back into their lanes, or away. Any process may, so whether the letter is still
- * there is asked within the transaction.
+ * Takes dead letters and what is held out: back into their lanes, or away. Any process may, so whether one is
+ * still there is asked within the transaction.
  *
  * The writer is not the importer's: a sequence is drawn within the transaction, and would overtake the
  * records that wait for theirs with sequences already drawn.
@@ -16,34 +19,64 @@ export class Revival {
   readonly #environment: Environment;
   readonly #records: Records;
   readonly #dead: DeadLetters;
+  readonly #held: HeldDiscards;
   readonly #writers: Writers;
   #writer: Writer | undefined;
 
-  constructor(environment: Environment, records: Records, dead: DeadLetters, writers: Writers) {
+  constructor(
+    environment: Environment,
+    records: Records,
+    dead: DeadLetters,
+    held: HeldDiscards,
+    writers: Writers,
+  ) {
     this.#environment = environment;
     this.#records = records;
     this.#dead = dead;
+    this.#held = held;
     this.#writers = writers;
   }
 
-  async revive(letter: DeadLetter): Promise<boolean> {
-    try {
-      return await this.#environment.transact(() => {
-        const entry = this.#dead.take(letter);
-        if (entry === undefined) return false;
-        this.#writer ??= this.#writers.nextWithin();
-        const { sequence, cumulative } = this.#writer.advance(letter.lane, entry.body.length);
-        const key = recordKey(letter.lane, this.#writer.number, sequence);
-        void this.#records.db.put(key, { ...entry, authenticated: true, cumulative });
-        return true;
-      });
-    } catch (error) {
-      this.#writer = undefined;
-      throw error;
-    }
+  /** As authenticated: it was, before it died. */
+  revive(letter: DeadLetter): Promise<boolean> {
+    return this.#putBack(letter.lane, () => {
+      const entry = this.#dead.take(letter);
+      return entry && { ...entry, authenticated: true };
+    });
+  }
+
+  /** To be authenticated anew. */
+  release(held: HeldDiscard): Promise<boolean> {
+    return this.#putBack(held.lane, () => {
+      const entry = this.#held.take(held);
+      return entry && { ...entry, released: true };
+    });
   }
 
   drop(letter: DeadLetter): Promise<boolean> {
     return this.#environment.transact(() => this.#dead.take(letter) !== undefined);
+  }
+
+  dropHeld(held: HeldDiscard): Promise<boolean> {
+    return this.#environment.transact(() => this.#held.take(held) !== undefined);
+  }
+
+  async #putBack(lane: LaneId, take: () => StoredEntry | undefined): Promise<boolean> {
+    failpoint?.('row.reviving');
+    try {
+      const revived = await this.#environment.transact(() => {
+        const entry = take();
+        if (entry === undefined) return false;
+        this.#writer ??= this.#writers.nextWithin();
+        const { sequence, cumulative } = this.#writer.advance(lane, entry.body.length);
+        void this.#records.db.put(recordKey(lane, this.#writer.number, sequence), { ...entry, cumulative });
+        return true;
+      });
+      failpoint?.('row.revived');
+      return revived;
+    } catch (error) {
+      this.#writer = undefined;
+      throw error;
+    }
   }
 }

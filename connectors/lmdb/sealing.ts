@@ -3,9 +3,12 @@ import { type BatchEntry, Batches, halvesOf, placeAfter, sealedTo } from './batc
 import type { Claim } from './claim.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { Discards } from './discards.js';
+import type { HeldDiscards } from './held-discards.js';
+import type { Landed } from './landed.js';
 import { merge } from './merge.js';
 import { positionOf } from './record.js';
 import { isBefore, type Range, type Records, rangesOf } from './records.js';
+import type { Strangers } from './strangers.js';
 import { mintUuid } from './uuid.js';
 
 /** What only the claim's holder does. Each is one transaction, which checks the claim within itself. */
@@ -15,13 +18,28 @@ export class Sealing {
   readonly #batches: Batches;
   readonly #dead: DeadLetters;
   readonly #discards: Discards;
+  readonly #held: HeldDiscards;
+  readonly #landed: Landed;
+  readonly #strangers: Strangers;
 
-  constructor(claim: Claim, records: Records, batches: Batches, dead: DeadLetters, discards: Discards) {
+  constructor(
+    claim: Claim,
+    records: Records,
+    batches: Batches,
+    dead: DeadLetters,
+    discards: Discards,
+    held: HeldDiscards,
+    landed: Landed,
+    strangers: Strangers,
+  ) {
     this.#claim = claim;
     this.#records = records;
     this.#batches = batches;
     this.#dead = dead;
     this.#discards = discards;
+    this.#held = held;
+    this.#landed = landed;
+    this.#strangers = strangers;
   }
 
   /** The batch with its rows, as they were sealed. */
@@ -39,6 +57,7 @@ export class Sealing {
     discarded: readonly Discard[],
   ): Promise<SealedBatch | undefined> {
     const epoch = this.#claim.epoch;
+    await this.#held.makeRoom(discarded);
     const batches = this.#batches.list(lane);
     const dropped = discarded.map(({ record }) => record);
     this.#assertUnsealed(lane, [...rangesOf(rows), ...rangesOf(dropped)], batches);
@@ -47,10 +66,14 @@ export class Sealing {
     const ordered = dropped.length === 0 ? rows : [...merge(byWriter(rows), isBefore)];
     const entry = ordered.length === 0 ? undefined : entryOf(ordered, placeAfter(batches));
     const note = this.#discards.noting(lane, discarded, epoch);
+    const hold = this.#held.holding(lane, discarded, epoch);
+    const count = this.#strangers.judging(lane, [...rows, ...dropped]);
     await this.#claim.batch(() => {
       if (entry !== undefined) this.#batches.put(lane, entry);
       for (const record of dropped) this.#records.remove(lane, positionOf(record));
       note();
+      hold();
+      count();
     });
     return entry && { id: entry.id, lane, rows: ordered, bytes: entry.bytes };
   }
@@ -69,12 +92,17 @@ export class Sealing {
     });
   }
 
-  async settle({ id, lane }: SealedBatch, outcome: 'landed' | Death): Promise<void> {
+  async settle(batch: SealedBatch, outcome: 'landed' | Death): Promise<void> {
+    const { id, lane } = batch;
+    if (outcome === 'landed') await this.#landed.makeRoom(batch);
     const entry = this.#find(lane, id);
     if (entry === undefined) return;
-    const bury = outcome === 'landed' ? undefined : this.#burying(lane, entry, outcome);
+    const note =
+      outcome === 'landed'
+        ? this.#landed.noting(batch, this.#claim.epoch)
+        : this.#burying(lane, entry, outcome);
     await this.#claim.batch(() => {
-      bury?.();
+      note();
       this.#batches.remove(lane, entry);
       for (const range of entry.ranges) this.#records.removeRange(lane, range);
     });

@@ -9,12 +9,15 @@ import {
   type DiscardEntry,
   type LaneId,
   OverloadedError,
+  type Quarantine,
+  type Receipts,
   type SealedBatch,
+  type Senders,
   type Spool,
   type SpoolRecord,
   type StoredRecord,
+  type Waiting,
 } from '../../core/index.js';
-import { sealedTo } from './batches.js';
 import type { ErrorLogger } from './journal/importer.js';
 import { type LmdbSpoolOptions, openParts, type Parts } from './parts.js';
 
@@ -47,7 +50,7 @@ export class LmdbSpool implements Spool {
   append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void> {
     try {
       const { appender, capacity } = this.#open();
-      capacity.take(record.body.length, lanes.length);
+      capacity.take(record.body.length, lanes.length, record.unproven === true);
       return appender.append(lanes, record);
     } catch (error) {
       return Promise.reject(error);
@@ -67,13 +70,16 @@ export class LmdbSpool implements Spool {
   }
 
   async pending(): Promise<LaneId[]> {
-    const { claim, environment, importer, records } = this.#open();
+    const { claim, environment, held, importer, landed, records } = this.#open();
     const failure = await importer.advance().then(() => undefined, asFailure);
     environment.refresh();
     if (claim.held && performance.now() - this.#readersCheckedAt > readerCheckEvery) {
       this.#readersCheckedAt = performance.now();
       environment.forgetDeadReaders();
     }
+    // Where it fails, the next look tries again; whatever else the disk has to do tells why.
+    if (claim.held) await Promise.all([held.trim(), landed.trim()]).catch(() => undefined);
+    environment.refresh();
     const lanes = records.lanes();
     if (failure !== undefined && lanes.length === 0) throw failure.error;
     return lanes;
@@ -86,11 +92,11 @@ export class LmdbSpool implements Spool {
   }
 
   async read(lane: LaneId, limits: BatchLimits): Promise<StoredRecord[]> {
-    const { environment, importer } = this.#open();
+    const { environment, importer, queues } = this.#open();
     for (let imported = 0; ; ) {
       const step = await importer.advance().catch(asFailure);
       environment.refresh();
-      const { rows, full } = this.#readUnsealed(lane, limits);
+      const { rows, full } = queues.unsealed(lane, limits);
       if ('error' in step) {
         // What is in LMDB can land, and makes the room that the journal lacks.
         if (rows.length === 0) throw step.error;
@@ -119,24 +125,12 @@ export class LmdbSpool implements Spool {
 
   async depth(lane: LaneId): Promise<Depth> {
     await this.#open().importer.catchUp();
-    const { batches, records } = this.#read();
-    const sealed = batches.list(lane);
-    let count = 0;
-    let bytes = 0;
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const entry of sealed) {
-      count += entry.count;
-      bytes += entry.bytes;
-      oldest = Math.min(oldest, entry.oldest);
-    }
-    for (const range of records.after(lane, sealedTo(sealed))) {
-      const extent = records.extent(lane, range);
-      if (extent === undefined) continue;
-      count += extent.count;
-      bytes += extent.bytes;
-      oldest = Math.min(oldest, extent.oldest);
-    }
-    return count === 0 ? { records: 0, bytes: 0 } : { records: count, bytes, oldest };
+    return this.#read().queues.depth(lane);
+  }
+
+  async find(requestId: string): Promise<Waiting[]> {
+    await this.#open().importer.catchUp();
+    return this.#read().queues.find(requestId);
   }
 
   async dead(filter: DeadFilter): Promise<DeadLetter[]> {
@@ -163,6 +157,29 @@ export class LmdbSpool implements Spool {
     return this.#read().discards.counts();
   }
 
+  readonly senders: Senders = {
+    ask: (senders) => this.#open().proofs.ask(senders),
+    asked: async () => this.#read().proofs.asked(),
+    judge: (proven, unproven) => this.#read().proofs.judge(proven, unproven),
+    proven: async () => this.#read().proofs.proven(),
+  };
+
+  readonly quarantine: Quarantine = {
+    keep: (duration) => this.#open().held.keep(duration),
+    list: async (filter) => this.#read().held.list(filter),
+    release: (held) => this.#open().revival.release(held),
+    drop: (held) => this.#open().revival.dropHeld(held),
+    counts: async () => this.#read().held.counts(),
+  };
+
+  readonly receipts: Receipts = {
+    keep: (duration) => this.#open().landed.keep(duration),
+    find: async (requestId) => this.#open().landed.find(requestId),
+    summaries: (lane) => this.#open().landed.summaries(lane),
+    get: async (id) => this.#read().landed.get(id),
+    counts: async () => this.#read().landed.counts(),
+  };
+
   async close(): Promise<void> {
     const parts = this.#parts;
     this.#parts = undefined;
@@ -171,22 +188,6 @@ export class LmdbSpool implements Spool {
     await parts.claim.release().catch(() => {});
     parts.journal.release();
     await parts.environment.close();
-  }
-
-  #readUnsealed(
-    lane: LaneId,
-    limits: BatchLimits,
-  ): { readonly rows: StoredRecord[]; readonly full: boolean } {
-    const { batches, records } = this.#open();
-    const rows: StoredRecord[] = [];
-    let bytes = 0;
-    for (const record of records.merged(lane, records.after(lane, sealedTo(batches.list(lane))))) {
-      bytes += record.body.length;
-      if (rows.length > 0 && bytes > limits.bytes) return { rows, full: true };
-      rows.push(record);
-      if (rows.length >= limits.rows) return { rows, full: true };
-    }
-    return { rows, full: false };
   }
 
   #open(): Parts {

@@ -39,22 +39,34 @@ export class Writers {
   }
 }
 
+/** The row of everything that comes out of the journals, whichever process moves it: no writer has this number. */
+export const importedRow = 0;
+
+/** How far a row goes in a lane. */
+export interface RowEnd {
+  readonly sequence: number;
+  readonly cumulative: number;
+}
+
 /**
- * One process's row of sequences in each lane. Several writers commit in any order among themselves, and
- * each in its own order: so a reader that goes on from where it was, writer by writer, skips nothing.
+ * A row of sequences in each lane. Several writers commit in any order among themselves, and each in its own
+ * order: so a reader that goes on from where it was, writer by writer, skips nothing.
  */
 export class Writer {
   readonly number: number;
+  readonly #endOf: (lane: LaneId) => RowEnd;
   readonly #lanes = new Map<LaneId, { sequence: number; cumulative: number }>();
 
-  constructor(number: number) {
+  /** @param endOf where the row goes on in a lane */
+  constructor(number: number, endOf: (lane: LaneId) => RowEnd = () => ({ sequence: 0, cumulative: 0 })) {
     this.number = number;
+    this.#endOf = endOf;
   }
 
-  advance(lane: LaneId, length: number): { readonly sequence: number; readonly cumulative: number } {
+  advance(lane: LaneId, length: number): RowEnd {
     let state = this.#lanes.get(lane);
     if (state === undefined) {
-      state = { sequence: 0, cumulative: 0 };
+      state = { ...this.#endOf(lane) };
       this.#lanes.set(lane, state);
     }
     state.sequence++;

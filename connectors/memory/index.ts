@@ -6,6 +6,7 @@ export default definePlugin({
   kind: 'destination',
   name: 'memory',
   description: 'Rows in the load process, gone when it ends: for trying out',
+  guarantee: 'None: rows are in the memory of the load process and gone when it ends. It is for trying out.',
   config: z.object({}),
   create: () => new MemoryDestination(),
 });

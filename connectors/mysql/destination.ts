@@ -4,14 +4,14 @@ import {
   type Destination,
   RetryableError,
   type Row,
+  SessionPool,
   type TableName,
 } from 'hookline/plugin';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
-import { Connections } from './connections.js';
-import { numberOf } from './errors.js';
+import { instructed, numberOf } from './errors.js';
 import { insertRows } from './insert.js';
-import type { MysqlOptions } from './options.js';
-import type { Session } from './session.js';
+import { addressOf, type MysqlOptions } from './options.js';
+import { MysqlSession } from './session.js';
 import { chartColumns, ledgerColumns, noSuchTable, Table } from './table.js';
 
 const [requestId, timestamp, key, body] = chart.map(({ name }) => name);
@@ -23,23 +23,24 @@ const duplicateEntry = 1062;
  * first was rolled back, takes its place.
  */
 export class MysqlDestination implements Destination {
-  readonly #connections: Connections;
-  readonly #instance: string;
+  readonly #pool: SessionPool<MysqlSession>;
   readonly #ledger: Table;
 
-  constructor(instance: string, options: MysqlOptions) {
-    this.#instance = instance;
-    this.#connections = new Connections(instance, options);
-    this.#ledger = new Table(instance, options.ledger, ledgerColumns);
+  constructor(options: MysqlOptions) {
+    this.#pool = new SessionPool({
+      connect: (_, signal) => MysqlSession.connect(addressOf(options), signal),
+      instructed,
+    });
+    this.#ledger = new Table(options.ledger, ledgerColumns);
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    this.#connections.open();
+    this.#pool.open();
     await this.check([], signal);
   }
 
   async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
-    await this.#connections.use(`making table ${table}`, signal, async ({ connection }) => {
+    await this.#pool.use(`making table ${table}`, signal, async ({ connection }) => {
       const made = this.#table(table);
       await this.#ledger.ensure(connection);
       await made.ensure(connection);
@@ -47,7 +48,7 @@ export class MysqlDestination implements Destination {
   }
 
   async check(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
-    await this.#connections.use('checking', signal, async ({ connection }) => {
+    await this.#pool.use('checking', signal, async ({ connection }) => {
       await this.#expectWritable(connection);
       await this.#ledger.check(connection);
       for (const table of tables) await this.#table(table).check(connection);
@@ -55,7 +56,7 @@ export class MysqlDestination implements Destination {
   }
 
   async write(batch: Batch, signal: AbortSignal): Promise<void> {
-    await this.#connections.use(`writing to ${batch.table}`, signal, async (session) => {
+    await this.#pool.use(`writing to ${batch.table}`, signal, async (session) => {
       const table = this.#table(batch.table);
       await session.connection.query('START TRANSACTION');
       if (!(await this.#enter(session, batch))) {
@@ -68,7 +69,7 @@ export class MysqlDestination implements Destination {
   }
 
   async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {
-    return await this.#connections.use(`reading ${table}`, signal, async ({ connection }) => {
+    return await this.#pool.use(`reading ${table}`, signal, async ({ connection }) => {
       try {
         // A prepared statement gives the timestamp as a float64, not as a text that may be rounded.
         const [rows] = await connection.execute<RowDataPacket[]>(
@@ -85,15 +86,15 @@ export class MysqlDestination implements Destination {
   }
 
   async close(): Promise<void> {
-    await this.#connections.close();
+    await this.#pool.close();
   }
 
   #table(name: TableName): Table {
-    return new Table(this.#instance, name, chartColumns);
+    return new Table(name, chartColumns);
   }
 
   /** Enters the batch; false when it has landed before. */
-  async #enter({ connection }: Session, batch: Batch): Promise<boolean> {
+  async #enter({ connection }: MysqlSession, batch: Batch): Promise<boolean> {
     const { quoted, columns } = this.#ledger;
     try {
       await connection.execute(`INSERT INTO ${quoted} (${columns}) VALUES (?, ?, ?, ?)`, [
@@ -112,8 +113,6 @@ export class MysqlDestination implements Destination {
   async #expectWritable(connection: Connection): Promise<void> {
     const [rows] = await connection.query<RowDataPacket[]>('SELECT @@read_only AS readOnly');
     if (Number(rows[0]?.['readOnly']) === 0) return;
-    throw new RetryableError(
-      `${this.#instance}: the server is read-only, perhaps after a failover: is it the primary?`,
-    );
+    throw new RetryableError('the server is read-only, perhaps after a failover: is it the primary?');
   }
 }

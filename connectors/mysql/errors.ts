@@ -1,4 +1,11 @@
-import { ConfigError, instructionOf, messageOf, PermanentError, RetryableError } from 'hookline/plugin';
+import {
+  ConfigError,
+  instructionOf,
+  isTlsCode,
+  messageOf,
+  PermanentError,
+  RetryableError,
+} from 'hookline/plugin';
 
 type Verdict = 'retry' | 'config' | 'permanent';
 
@@ -55,9 +62,8 @@ const advice: Readonly<Record<string, string>> = {
   HANDSHAKE_NO_SSL_SUPPORT: 'the server has no TLS: set it up there, or take ssl out',
 };
 
-/** Node's and the driver's codes for a certificate or a TLS that is not to be had. */
-const tls =
-  /^(HANDSHAKE_|AUTH_SWITCH_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+/** The driver's own codes for a TLS, or an authentication, that is not to be had. */
+const handshake = /^(HANDSHAKE_|AUTH_SWITCH_)/;
 
 /** What of an error of the driver tells it apart; `errno` is the server's number, or the system's. */
 interface DriverError {
@@ -93,6 +99,6 @@ function isDriverError(error: unknown): error is DriverError {
 }
 
 function verdictOf({ code, errno, sqlState }: DriverError): Verdict {
-  if (sqlState === undefined) return tls.test(code) ? 'config' : 'retry';
+  if (sqlState === undefined) return handshake.test(code) || isTlsCode(code) ? 'config' : 'retry';
   return numbers[errno ?? 0] ?? classes[sqlState.slice(0, 2)] ?? 'retry';
 }

@@ -1,4 +1,4 @@
-import { definePlugin, keys } from 'hookline/plugin';
+import { definePlugin } from 'hookline/plugin';
 import { MysqlDestination } from './destination.js';
 import { config } from './options.js';
 
@@ -7,6 +7,10 @@ export default definePlugin({
   name: 'mysql',
   description: 'MySQL and MariaDB, written by multi-row INSERT',
   config,
+  guarantee: ({ ledger }) =>
+    `The rows of a batch and its entry in the ledger, the table ${ledger}, are one InnoDB transaction: both are there ` +
+    'or neither, and a batch that comes again finds its entry. It rests on innodb_flush_log_at_trx_commit = 1, the ' +
+    "server's default: with 0 or 2 a crash of its machine loses what was committed last.",
   defaults: { flush: { rows: 10_000, bytes: '16MiB', every: '1s' }, concurrency: 2, timeout: '5m' },
-  create: (options, get) => new MysqlDestination(get(keys.instance), options),
+  create: (options) => new MysqlDestination(options),
 });

@@ -1,5 +1,5 @@
 import { PermanentError, type Row } from 'hookline/plugin';
-import type { Session } from './session.js';
+import type { MysqlSession } from './session.js';
 import type { Table } from './table.js';
 
 /** Rows of a statement at most: beyond it, no faster, and a statement takes 65,535 parameters. */
@@ -13,7 +13,7 @@ const perStatement = 1024;
  * as float64, and nothing is escaped. Not by LOAD DATA LOCAL, which turns errors into warnings and is off
  * by default on the server. The numbers of rows are powers of two, so that few statements are prepared.
  */
-export async function insertRows(session: Session, table: Table, rows: readonly Row[]): Promise<void> {
+export async function insertRows(session: MysqlSession, table: Table, rows: readonly Row[]): Promise<void> {
   for (let from = 0; from < rows.length; ) {
     const count = countOf(rows, from, session.maxPacket - perStatement);
     const values = rows.slice(from, from + count).flatMap(valuesOf);

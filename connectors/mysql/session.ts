@@ -1,9 +1,7 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import { ConfigError } from 'hookline/plugin';
+import { readTls, type ServerAddress, type Session, type Tls } from 'hookline/plugin';
 import { type Connection, createConnection, type RowDataPacket, type SslOptions } from 'mysql2/promise';
-import { addressOf, type MysqlOptions } from './options.js';
 
 /** A server that takes longer to greet than this counts as down. */
 const connectTimeout = 10_000;
@@ -20,7 +18,7 @@ const settings = `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTI
   autocommit = 1, wait_timeout = 90, net_read_timeout = 60, innodb_lock_wait_timeout = 30`;
 
 /** One connection. Once anything has failed on it, it is destroyed and never used again. */
-export class Session {
+export class MysqlSession implements Session {
   readonly connection: Connection;
   /** The longest statement that the server takes, with its parameters, in bytes. */
   readonly maxPacket: number;
@@ -33,17 +31,27 @@ export class Session {
     this.#socket = socket;
   }
 
-  static async connect(options: MysqlOptions, signal: AbortSignal): Promise<Session> {
-    const address = addressOf(options);
-    const ssl = options.ssl === false ? undefined : await tlsOf(options.ssl);
+  static async connect(
+    { host, port, user, password, database, tls }: ServerAddress,
+    signal: AbortSignal,
+  ): Promise<MysqlSession> {
+    const ssl = tls && (await sslOf(tls));
     signal.throwIfAborted();
     // A socket of our own, as the driver's `destroy` sends what is queued before it hangs up.
-    const socket = connect({ ...address, keepAlive: true, keepAliveInitialDelay: 30_000, noDelay: true });
+    const socket = connect({ host, port, keepAlive: true, keepAliveInitialDelay: 30_000, noDelay: true });
+    const name = tls?.servername ?? host;
+    // The driver tells Node no name where it is an address: then Node takes this one, or else localhost.
+    Object.assign(socket, { _host: name });
     const abort = () => socket.destroy();
     signal.addEventListener('abort', abort, { once: true });
     try {
       const connection = await createConnection({
-        ...address,
+        // The name in the certificate; the socket is there already.
+        host: name,
+        port,
+        user,
+        password: password ?? '',
+        database,
         ...(ssl !== undefined && { ssl }),
         stream: socket,
         connectTimeout,
@@ -56,7 +64,7 @@ export class Session {
       connection.on('end', abort);
       await connection.query(settings);
       const [rows] = await connection.query<RowDataPacket[]>('SELECT @@max_allowed_packet AS n');
-      return new Session(connection, Number(rows[0]?.['n']), socket);
+      return new MysqlSession(connection, Number(rows[0]?.['n']), socket);
     } catch (error) {
       socket.destroy();
       throw error;
@@ -92,26 +100,20 @@ export class Session {
 
   /** Says goodbye; resolves when the socket is closed. */
   async end(): Promise<void> {
-    if (this.broken) return;
+    if (this.#socket.closed) return;
     const closed = once(this.#socket, 'close');
     const timer = setTimeout(() => this.#socket.destroy(), 1000);
-    void this.connection.end();
-    await closed;
-    clearTimeout(timer);
+    if (!this.broken) void this.connection.end().catch(() => {});
+    await closed.finally(() => clearTimeout(timer));
   }
 }
 
-async function tlsOf(ssl: Exclude<MysqlOptions['ssl'], false>): Promise<SslOptions> {
-  // The driver takes any name in a certificate unless told.
-  if (ssl === true) return { rejectUnauthorized: true, verifyIdentity: true };
-  const { rejectUnauthorized } = ssl;
-  const tls: SslOptions = { rejectUnauthorized, verifyIdentity: rejectUnauthorized };
-  for (const name of ['ca', 'cert', 'key'] as const) {
-    const file = ssl[name];
-    if (file === undefined) continue;
-    tls[name] = await readFile(file, 'utf8').catch((cause: unknown) => {
-      throw new ConfigError(`ssl.${name} cannot be read from ${file}`, { cause });
-    });
-  }
-  return tls;
+/** The driver takes any name in a certificate unless told. */
+async function sslOf(tls: Tls): Promise<SslOptions> {
+  const { ca, cert, key } = await readTls(tls);
+  return {
+    rejectUnauthorized: tls.verify !== 'nothing',
+    verifyIdentity: tls.verify === 'all',
+    ...Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, pem]) => pem !== undefined)),
+  };
 }

@@ -42,11 +42,9 @@ export class Table {
   readonly name: string;
   /** As SQL takes it. */
   readonly quoted: string;
-  readonly #instance: string;
   readonly #columns: readonly Column[];
 
-  constructor(instance: string, name: string, columns: readonly Column[]) {
-    this.#instance = instance;
+  constructor(name: string, columns: readonly Column[]) {
     this.name = name;
     this.quoted = quoteName(name);
     this.#columns = columns;
@@ -65,7 +63,7 @@ export class Table {
     if (await this.#fits(connection)) return;
     await connection.query(this.#creation);
     if (await this.#fits(connection)) return;
-    throw new RetryableError(`${this.#instance}: table ${this.quoted} was dropped as it was made`);
+    throw new RetryableError(`table ${this.quoted} was dropped as it was made`);
   }
 
   /**
@@ -91,7 +89,7 @@ export class Table {
     const faults = engine === 'InnoDB' ? this.#misfits(found) : [`it is ${engine}, not an InnoDB table`];
     if (faults.length === 0) return true;
     throw new ConfigError(
-      `${this.#instance}: ${this.quoted} has another shape and is left as it is: ${faults.join(', ')}. Rename it, or choose another table`,
+      `${this.quoted} has another shape and is left as it is: ${faults.join(', ')}. Rename it, or choose another table`,
     );
   }
 

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { failpoint } from '../../core/failpoint.js';
 import { type Batch, type Destination, RetryableError, type Row, type TableName } from '../../core/index.js';
 import { Connections } from './connections.js';
 import { copyInto } from './copy.js';
@@ -26,14 +27,16 @@ const ledgerDefinition = `
  * In front of each write, and gone with its transaction:
  * - a server that has lost us without a word finds out within a minute, not after the two hours of TCP's
  *   default: till then it would hold the batch's ledger row, and the retry would wait for it;
- * - where synchronous_commit is off, a crash of the server would lose rows that we had settled.
+ * - where synchronous_commit is off, a crash of the server would lose rows that we had settled;
+ * - a lock that someone holds on the table would hold the lane, and say nothing of it.
  */
 const begin = `
   BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL tcp_keepalives_idle = 30;
   SET LOCAL tcp_keepalives_interval = 10;
   SET LOCAL tcp_keepalives_count = 3;
-  SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'`;
+  SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';
+  SELECT set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '0'`;
 
 /**
  * Rows by binary COPY, in one transaction with an entry in the ledger of batches. A second writer of the
@@ -45,9 +48,9 @@ export class PostgresDestination implements Destination {
   readonly #schema: Schema;
   readonly #ledger: string;
 
-  constructor(instance: string, options: PostgresOptions) {
-    this.#connections = new Connections(instance, options);
-    this.#schema = new Schema(instance, options.schema);
+  constructor(options: PostgresOptions) {
+    this.#connections = new Connections(options);
+    this.#schema = new Schema(options.schema);
     this.#ledger = options.ledger;
   }
 
@@ -57,7 +60,7 @@ export class PostgresDestination implements Destination {
   }
 
   async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
-    await this.#connections.use(`making table ${table}`, signal, async (client) => {
+    await this.#connections.use(`looking at table ${table}`, signal, async (client) => {
       await this.#schema.check(client);
       await this.#schema.ensure(client, this.#ledger, ledgerColumns, ledgerDefinition);
       await this.#schema.ensure(client, table, chartColumns, chartDefinition);
@@ -79,8 +82,16 @@ export class PostgresDestination implements Destination {
         await client.query('ROLLBACK');
         return;
       }
+      failpoint?.('postgres.entered');
       await copyInto(client, `COPY ${table} (${chartNames}) FROM STDIN (FORMAT binary)`, batch.rows);
-      const { command } = await client.query('COMMIT');
+      // Someone may have altered the table since it was looked at, and a bigint takes a float's eight bytes as its
+      // own. The COPY holds a lock that keeps it as it is now.
+      await this.#schema.checkTable(client, batch.table, chartColumns);
+      failpoint?.('postgres.copied');
+      const committing = client.query('COMMIT');
+      failpoint?.('postgres.committing');
+      const { command } = await committing;
+      failpoint?.('postgres.committed');
       if (command !== 'COMMIT') throw new RetryableError(`writing to ${batch.table}: it was rolled back`);
     });
   }

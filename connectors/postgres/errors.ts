@@ -1,4 +1,11 @@
-import { ConfigError, instructionOf, messageOf, PermanentError, RetryableError } from '../../core/index.js';
+import {
+  ConfigError,
+  instructionOf,
+  isTlsCode,
+  messageOf,
+  PermanentError,
+  RetryableError,
+} from '../../core/index.js';
 
 type Verdict = 'retry' | 'config' | 'permanent';
 
@@ -32,15 +39,14 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   XX: 'retry',
 };
 
-/** Node's codes for a certificate that is not to be trusted, and what OpenSSL says. */
-const tlsCode = /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH)/;
-
 const advice: Readonly<Record<string, string>> = {
   '28P01': 'check user and password',
   '28000': "check the user, and the server's pg_hba.conf",
   '3D000': 'create the database, or correct its name',
   '53300': 'lower `connections`, or raise max_connections',
   '53100': "the server's disk is full: make room",
+  '55P03': 'another session holds a lock on it: pg_locks tells which; end that one, or let it finish',
+  '57P03': 'it is starting or stopping',
   '25006': 'the server is read-only, perhaps after a failover: is it the primary?',
   ECONNREFUSED: 'is the server running, and are host and port right?',
   ENOTFOUND: 'no such host: check its name, or the DNS',
@@ -85,7 +91,7 @@ function isSqlState(code: string): boolean {
 
 function verdictOf(code: string, error: unknown): Verdict | undefined {
   if (isSqlState(code)) return verdicts[code.slice(0, 2)] ?? 'retry';
-  if (tlsCode.test(code)) return 'config';
+  if (isTlsCode(code)) return 'config';
   const system = error as { readonly syscall?: unknown; readonly errors?: unknown };
   // Several addresses were tried: Node gives an AggregateError with the code of the first.
   if (typeof system.syscall === 'string' || Array.isArray(system.errors)) return 'retry';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { definePlugin, keys } from '../../core/index.js';
+import { definePlugin } from '../../core/index.js';
 import { PostgresDestination } from './destination.js';
 import { connectionOptions, urlOrParts } from './options.js';
 import { PostgresTokenStore } from './token-store.js';
@@ -14,8 +14,12 @@ const destination = definePlugin({
       ledger: z.string().default('__hookline_batches').describe('The table of landed batches, in the schema'),
     })
     .superRefine(urlOrParts),
+  guarantee: ({ ledger }) =>
+    `The rows of a batch and its entry in the ledger, the table ${ledger}, are one transaction: both are there or ` +
+    'neither. A batch that comes again finds its entry and adds nothing, however long ago the first time was. ' +
+    'Do not delete entries of batches that may still come again.',
   defaults: { flush: { rows: 10_000, bytes: '16MiB', every: '1s' }, concurrency: 2, timeout: '5m' },
-  create: (config, get) => new PostgresDestination(get(keys.instance), config),
+  create: (config) => new PostgresDestination(config),
 });
 
 const tokenStore = definePlugin({
@@ -28,7 +32,9 @@ const tokenStore = definePlugin({
       table: z.string().default('hookline_tokens').describe('The table of tokens, in the schema'),
     })
     .superRefine(urlOrParts),
-  create: (config, get) => new PostgresTokenStore(get(keys.instance), config),
+  guarantee: ({ table }) =>
+    `Tokens are in the table ${table} of a PostgreSQL, which several machines can share.`,
+  create: (config) => new PostgresTokenStore(config),
 });
 
 export default [destination, tokenStore];

@@ -9,11 +9,9 @@ const alreadyThere = new Set(['42P07', '23505', '42710']);
 
 /** A schema of the user's, in which tables are made when they are missing and never altered. */
 export class Schema {
-  readonly #instance: string;
   readonly #name: string;
 
-  constructor(instance: string, name: string) {
-    this.#instance = instance;
+  constructor(name: string) {
     this.#name = name;
   }
 
@@ -30,13 +28,11 @@ export class Schema {
     );
     const state = rows[0];
     if (state?.standby) {
-      throw new RetryableError(
-        `${this.#instance}: the server is a standby and read-only; is it the primary?`,
-      );
+      throw new RetryableError(`the server is a standby and read-only; is it the primary?`);
     }
     if (state?.encoding !== 'UTF8') {
       throw new ConfigError(
-        `${this.#instance}: database ${state?.database} is encoded in ${state?.encoding}, which cannot hold every JSON text; use one made WITH ENCODING 'UTF8'`,
+        `database ${state?.database} is encoded in ${state?.encoding}, which cannot hold every JSON text; use one made WITH ENCODING 'UTF8'`,
       );
     }
     await this.#privileges(client);
@@ -66,7 +62,7 @@ export class Schema {
       if (!alreadyThere.has(sqlState(error) ?? '')) throw error;
     }
     if (!(await this.#fits(client, table, columns))) {
-      throw new RetryableError(`${this.#instance}: table ${this.quote(table)} was dropped as it was made`);
+      throw new RetryableError(`table ${this.quote(table)} was dropped as it was made`);
     }
   }
 
@@ -77,23 +73,19 @@ export class Schema {
     const fault = misfit(relation, columns);
     if (fault !== undefined) {
       throw new ConfigError(
-        `${this.#instance}: ${quoted} has another shape and is left as it is: ${fault}. Rename it, or choose another table`,
+        `${quoted} has another shape and is left as it is: ${fault}. Rename it, or choose another table`,
       );
     }
     const missing = [...(relation.maySelect ? [] : ['SELECT']), ...(relation.mayInsert ? [] : ['INSERT'])];
     if (missing.length === 0) return true;
     const grant = `GRANT ${missing.join(', ')} ON ${quoted} TO ${await this.#user(client)}`;
-    throw new ConfigError(
-      `${this.#instance}: no right to ${missing.join(' and ')} on ${quoted}; run: ${grant};`,
-    );
+    throw new ConfigError(`no right to ${missing.join(' and ')} on ${quoted}; run: ${grant};`);
   }
 
   async #mayCreate(client: pg.Client): Promise<void> {
     if (await this.#privileges(client)) return;
     const grant = `GRANT USAGE, CREATE ON SCHEMA ${this.#quoted} TO ${await this.#user(client)}`;
-    throw new ConfigError(
-      `${this.#instance}: no right to make tables in schema ${this.#quoted}; run: ${grant};`,
-    );
+    throw new ConfigError(`no right to make tables in schema ${this.#quoted}; run: ${grant};`);
   }
 
   /** Whether tables may be made. @throws ConfigError when the schema is missing or may not be used */
@@ -105,13 +97,11 @@ export class Schema {
     );
     const [rights] = rows;
     if (rights === undefined) {
-      throw new ConfigError(
-        `${this.#instance}: there is no schema ${this.#quoted}; run: CREATE SCHEMA ${this.#quoted};`,
-      );
+      throw new ConfigError(`there is no schema ${this.#quoted}; run: CREATE SCHEMA ${this.#quoted};`);
     }
     if (!rights.usage) {
       const grant = `GRANT USAGE, CREATE ON SCHEMA ${this.#quoted} TO ${await this.#user(client)}`;
-      throw new ConfigError(`${this.#instance}: no right to use schema ${this.#quoted}; run: ${grant};`);
+      throw new ConfigError(`no right to use schema ${this.#quoted}; run: ${grant};`);
     }
     return rights.create;
   }

@@ -1,8 +1,7 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import pg from 'pg';
-import { ConfigError, RetryableError } from '../../core/index.js';
-import { type Address, readTls } from './address.js';
+import { ConfigError, RetryableError, readTls, type ServerAddress, type Session } from '../../core/index.js';
 import { instructed } from './errors.js';
 
 /** What of `pg.Client` is used beyond its types: the socket, to end it at once, and the key for a cancel. */
@@ -16,12 +15,12 @@ interface Inside {
 const connectTimeout = 10_000;
 
 /** One connection. Once it has failed in any way it is `broken` and never used again. */
-export class Session {
+export class PostgresSession implements Session {
   readonly client: pg.Client;
-  readonly #address: Address;
+  readonly #address: ServerAddress;
   #broken = false;
 
-  private constructor(client: pg.Client, address: Address) {
+  private constructor(client: pg.Client, address: ServerAddress) {
     this.client = client;
     this.#address = address;
     // Without a listener, the end of an idle connection would end the process.
@@ -30,11 +29,11 @@ export class Session {
   }
 
   static async connect(
-    address: Address,
+    address: ServerAddress,
     applicationName: string,
-    doing: string,
+    what: string,
     signal: AbortSignal,
-  ): Promise<Session> {
+  ): Promise<PostgresSession> {
     const { host, port, user, password, database } = address;
     const client = new pg.Client({
       host,
@@ -43,13 +42,13 @@ export class Session {
       // A function, even when there is none: else `pg` looks in the environment and in ~/.pgpass.
       password: () => password ?? '',
       database,
-      ssl: address.ssl === false ? false : await readTls(address.ssl),
+      ssl: address.tls === undefined ? false : await readTls(address.tls),
       application_name: applicationName,
       keepAlive: true,
       keepAliveInitialDelayMillis: 30_000,
     });
-    const session = new Session(client, address);
-    const where = `${doing}: connecting to ${host}:${port}`;
+    const session = new PostgresSession(client, address);
+    const where = `${what}: connecting to ${host}:${port}`;
     let late = false;
     const timer = setTimeout(() => {
       late = true;
@@ -102,7 +101,7 @@ export class Session {
    * Drops the connection, and asks the server to stop what it does for it: a backend that waits for a
    * lock does not look at its socket.
    */
-  cancel(): void {
+  abort(): void {
     const { processID, secretKey } = this.client as unknown as Inside;
     this.destroy();
     if (processID === null || secretKey === null) return;

@@ -45,28 +45,30 @@ const timeout = 15_000;
 
 /** Tokens in a table, so that several machines share them. */
 export class PostgresTokenStore implements TokenStore {
-  readonly #instance: string;
   readonly #connections: Connections;
   readonly #schema: Schema;
   readonly #name: string;
 
-  constructor(instance: string, options: PostgresTokenStoreOptions) {
-    this.#instance = instance;
-    this.#connections = new Connections(instance, options);
-    this.#schema = new Schema(instance, options.schema);
+  constructor(options: PostgresTokenStoreOptions) {
+    this.#connections = new Connections(options);
+    this.#schema = new Schema(options.schema);
     this.#name = options.table;
   }
 
   async open(signal: AbortSignal): Promise<void> {
     this.#connections.open();
-    await this.#connections.use('opening', signal, async (client) => {
+    await this.#connections.use('opening the token store', signal, async (client) => {
       await this.#schema.check(client);
       await this.#schema.ensure(client, this.#name, columns, definition);
     });
   }
 
   async find(key: string): Promise<Token | undefined> {
-    const [row] = await this.#query('finding a token', `SELECT * FROM ${this.#table} WHERE key = $1`, [key]);
+    const [row] = await this.#query(
+      'finding a token in the token store',
+      `SELECT * FROM ${this.#table} WHERE key = $1`,
+      [key],
+    );
     return row === undefined ? undefined : toToken(row);
   }
 
@@ -80,7 +82,7 @@ export class PostgresTokenStore implements TokenStore {
       [key, Buffer.from(digest), description, active, pipelines, createdAt, expiresAt, lastUsedAt],
     );
     if (inserted.length === 0) {
-      throw new ConfigError(`${this.#instance}: there is a token with the key ${key} already`);
+      throw new ConfigError(`there is a token with the key ${key} already`);
     }
   }
 
@@ -95,8 +97,7 @@ export class PostgresTokenStore implements TokenStore {
       `UPDATE ${this.#table} SET active = $2 WHERE key = $1 RETURNING *`,
       [key, active],
     );
-    if (updated.length === 0)
-      throw new ConfigError(`${this.#instance}: there is no token with the key ${key}`);
+    if (updated.length === 0) throw new ConfigError(`there is no token with the key ${key}`);
   }
 
   async touch(uses: ReadonlyMap<string, Date>): Promise<void> {
@@ -120,7 +121,7 @@ export class PostgresTokenStore implements TokenStore {
       });
     } catch (error) {
       if (!signal.aborted) throw error;
-      throw new RetryableError(`${this.#instance}: ${doing}: no answer in ${timeout / 1000} s`, {
+      throw new RetryableError(`${doing}: no answer in ${timeout / 1000} s`, {
         cause: error,
       });
     }

@@ -47,6 +47,7 @@ const plugins: readonly Plugin[] = [
     name: 'static',
     description: 'Digests of tokens in the YAML itself',
     config: z.object({ tokens: tokens.describe('The tokens') }),
+    guarantee: 'Tokens are in the configuration itself: another list takes a reload.',
     create: (config) => new StaticTokenStore(config.tokens),
   }),
 ];

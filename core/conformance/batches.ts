@@ -3,13 +3,17 @@ import type { Batch, Row } from '../index.js';
 
 const letters = 'abcdefghijklmnopqrstuvwxyz';
 
+/** In seconds: rows of one run are of one hour, by which some destinations part them. */
+const thisHour = Math.floor(Date.now() / 3_600_000) * 3600;
+
 /** A new row; its body is the one given, or some 150 bytes of JSON. */
-export function makeRow(body?: Uint8Array | string, timestamp = Date.now() / 1000 + Math.random()): Row {
+export function makeRow(body?: Uint8Array | string, timestamp = thisHour + Math.random() * 3599): Row {
   const requestId = Array.from(randomBytes(20), (byte) => letters[byte % 26]).join('');
   const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? sample(requestId));
   return { requestId, timestamp, key: randomUUID(), body: bytes };
 }
 
+/** So many new rows, as `makeRow` makes them. */
 export function makeRows(count: number): Row[] {
   return Array.from({ length: count }, () => makeRow());
 }
@@ -27,7 +31,9 @@ export function seriesBatch(table: string, series: string, n: number, size: numb
     const requestId = Array.from(bytes.subarray(0, 20), (byte) => letters[byte % 26]).join('');
     // One large body in each batch, so that a kill also meets it half sent.
     const body = at === size >> 1 ? Buffer.from(`"${'x'.repeat(300_000)}"`) : sample(requestId);
-    return { requestId, timestamp: 1_700_000_000 + bytes.readUInt32BE(20) / 1e3, key: uuid7(bytes), body };
+    // Within the hour, see above.
+    const timestamp = 1_700_000_000 + bytes.readUInt32BE(20) / 2e6;
+    return { requestId, timestamp, key: uuid7(bytes), body };
   });
   return { id: uuid7(digest('id')), table, rows, bytes: sum(rows) };
 }

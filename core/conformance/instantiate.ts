@@ -1,5 +1,6 @@
 import { type Key, keys, type Logger, type Plugin, type PluginKind } from '../index.js';
 import { ProcessMetrics } from '../metrics.js';
+import { named } from '../named.js';
 import type { PluginLocation } from './subject.js';
 
 /** An instance of a plugin as the server would make it, named `warehouse`, with nowhere to log to. */
@@ -17,7 +18,8 @@ export function instantiate<K extends PluginKind>(
     if (!bindings.has(key)) throw new Error(`nothing is bound to ${String(key)}`);
     return bindings.get(key) as T;
   };
-  return plugin.create(plugin.config.parse(options), get);
+  const instance = plugin.create(plugin.config.parse(options), get);
+  return (plugin.kind === 'spool' ? instance : named(instance, name)) as ReturnType<Plugin<K>['create']>;
 }
 
 /** The plugin of that kind and name in what a module exports by default. */

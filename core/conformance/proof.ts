@@ -20,15 +20,16 @@ export function that(what: string, holds: boolean, expected: string, seen: unkno
   if (!holds) throw new AssertionError({ message: `${what}: expected ${expected}, seen ${short(seen)}` });
 }
 
-/** What the promise is rejected with. */
-export async function refused(promise: Promise<unknown>, what = 'the call'): Promise<unknown> {
+/** The error that the promise is rejected with. @throws AssertionError when it is resolved */
+export async function refused(promise: Promise<unknown> | undefined, what = 'the call'): Promise<Error> {
   const [error] = await rejection(promise);
-  if (error !== undefined) return error;
-  throw new AssertionError({ message: `${what}: expected it to be rejected, seen success` });
+  if (error instanceof Error) return error;
+  const seen = error === undefined ? 'success' : short(error);
+  throw new AssertionError({ message: `${what}: expected it to be rejected with an error, seen ${seen}` });
 }
 
-/** The instruction that the promise is rejected with. */
-export async function instruction(promise: Promise<unknown>): Promise<Instruction | undefined> {
+/** The instruction that the promise is rejected with; `undefined` for an error that is none. */
+export async function instruction(promise: Promise<unknown> | undefined): Promise<Instruction | undefined> {
   return instructionOf(await refused(promise));
 }
 
@@ -87,8 +88,8 @@ const names: Readonly<Record<Instruction, string>> = {
   fenced: 'a FencedError',
 };
 
-async function rejection(promise: Promise<unknown>): Promise<[error: unknown, value?: unknown]> {
-  return await promise.then(
+async function rejection(promise: Promise<unknown> | undefined): Promise<[error: unknown, value?: unknown]> {
+  return await Promise.resolve(promise).then(
     (value): [undefined, unknown] => [undefined, value],
     (error: unknown): [unknown] => [error ?? new Error('undefined was thrown')],
   );

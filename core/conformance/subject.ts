@@ -42,3 +42,15 @@ export interface Outage {
 /** Set-ups that somebody has to put right before anything can work. */
 export const misconfigurations = ['wrong credentials', 'missing database', 'missing grant'] as const;
 export type Misconfiguration = (typeof misconfigurations)[number];
+
+/** What makes an instance of each misconfiguration; `absent('why')` for one, or for all at once. */
+export type Misconfigured<Make> = Readonly<Record<Misconfiguration, Make | Absent>> | Absent;
+
+/** What makes an instance of that misconfiguration, or `undefined` when the subject says that it is absent. */
+export function misconfiguredBy<Make>(
+  subject: { readonly misconfigured: Misconfigured<Make> },
+  kind: Misconfiguration,
+): Exclude<Make, Absent> | undefined {
+  const all = offered('misconfigured', subject.misconfigured);
+  return all && offered(`misconfigured: ${kind}`, all[kind]);
+}

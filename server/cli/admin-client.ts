@@ -1,20 +1,19 @@
-import type { Config } from '../../config/schema.js';
-import { adminUrl, instanceOf } from '../instance.js';
-import { CommandError } from './exit.js';
+import { adminUrl, instanceOf, type Whereabouts } from '../instance.js';
+import { CommandError, exitCodes } from './exit.js';
 
 /** The admin API of the server that runs on the same configuration. */
 export class AdminClient {
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
 
-  private constructor(config: Config) {
+  private constructor(config: Whereabouts) {
     this.#url = adminUrl(config);
     const { token } = config.server.admin;
     this.#headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
   }
 
   /** `undefined` when no server runs, or when what answers there is another one. */
-  static async find(config: Config): Promise<AdminClient | undefined> {
+  static async find(config: Whereabouts): Promise<AdminClient | undefined> {
     const client = new AdminClient(config);
     try {
       const { instance } = await client.get<{ readonly instance?: string }>('/api/instance', 1000);
@@ -29,9 +28,10 @@ export class AdminClient {
     return this.#ask<T>(path, { method: 'GET' }, timeout);
   }
 
-  post<T>(path: string, body: unknown): Promise<T> {
+  /** @param timeout milliseconds */
+  post<T>(path: string, body: unknown, timeout = 60_000): Promise<T> {
     const headers = { 'Content-Type': 'application/json' };
-    return this.#ask<T>(path, { method: 'POST', headers, body: JSON.stringify(body) }, 60_000);
+    return this.#ask<T>(path, { method: 'POST', headers, body: JSON.stringify(body) }, timeout);
   }
 
   async #ask<T>(path: string, init: RequestInit, timeout: number): Promise<T> {
@@ -41,7 +41,8 @@ export class AdminClient {
       signal: AbortSignal.timeout(timeout),
     });
     const answer = (await response.json()) as T & { readonly error?: string };
-    if (!response.ok) throw new CommandError(answer.error ?? `the server answered ${response.status}`);
-    return answer;
+    if (response.ok) return answer;
+    const code = response.status === 422 ? exitCodes.config : exitCodes.failed;
+    throw new CommandError(answer.error ?? `the server answered ${response.status}`, code);
   }
 }

@@ -42,3 +42,11 @@ export function endOnUncaught(): void {
     process.exit(exitCodes.failed);
   });
 }
+
+/** A reader that has seen enough, such as `head`, ends what is printed for it. */
+export function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+}

@@ -51,3 +51,16 @@ export function brief(text: string, most = 80): string {
   const line = text.replaceAll(/\s+/g, ' ');
   return line.length <= most ? line : `${line.slice(0, most - 1)}…`;
 }
+
+/** An item of a list, in lines as wide as the terminal, at most 100; one line when piped. */
+export function fill(text: string): string {
+  if (!process.stdout.isTTY) return `- ${text}`;
+  const width = Math.min(100, process.stdout.columns || 80) - 2;
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1) as string;
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return `- ${lines.join('\n  ')}`;
+}

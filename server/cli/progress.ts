@@ -1,19 +1,24 @@
 /** A bar on the terminal's last line while one waits; silent when piped. It goes to stderr. */
 export class Progress {
   readonly #what: string;
-  readonly #total: number;
+  readonly #total: number | undefined;
   readonly #stream = process.stderr;
   #last = 0;
 
-  constructor(what: string, total: number) {
+  /** @param total where it is known */
+  constructor(what: string, total?: number) {
     this.#what = what;
     this.#total = total;
   }
 
   update(done: number): void {
     const now = Date.now();
-    if (!this.#stream.isTTY || (now - this.#last < 50 && done < this.#total)) return;
+    if (!this.#stream.isTTY || (now - this.#last < 50 && done !== this.#total)) return;
     this.#last = now;
+    if (this.#total === undefined) {
+      this.#stream.write(`\r${this.#what} ${done}`);
+      return;
+    }
     const share = this.#total === 0 ? 1 : Math.min(1, done / this.#total);
     const width = 30;
     const full = Math.round(share * width);

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
-import { instructionOf, messageOf } from '../../core/errors.js';
+import { tokenFault } from '../../core/authenticator.js';
+import { ConfigError, instructionOf, messageOf } from '../../core/errors.js';
+import type { Token } from '../../core/token-store.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
@@ -38,7 +40,18 @@ async function examine(session: Session): Promise<Finding[]> {
   const signal = AbortSignal.timeout(60_000);
   const findings: Finding[] = [{ what: 'configuration', ok: true, config: false, message: config.file }];
   findings.push(await find('spool', async () => (await session.spool()).check(signal)));
-  findings.push(await find('tokens', async () => void (await (await session.tokens()).list())));
+  let tokens: readonly Token[] | undefined;
+  findings.push(
+    await find('tokens', async () => {
+      tokens = await (await session.tokens()).list();
+    }),
+  );
+  for (const { id, signature } of config.pipelines.values()) {
+    const key = signature?.key;
+    if (key === undefined || tokens === undefined) continue;
+    const token = tokens.find((each) => each.key === key);
+    findings.push(await find(`signature of pipeline ${id}`, async () => checkStandIn(id, key, token)));
+  }
   for (const name of config.destinations.keys()) {
     const tables = [...config.pipelines.values()]
       .filter(({ destinations }) => destinations.includes(name))
@@ -52,15 +65,33 @@ async function examine(session: Session): Promise<Finding[]> {
   return findings;
 }
 
-/** A file that the running server holds cannot be opened beside it: then the server is asked. */
+/** What the signature lets in at the door is discarded afterwards, where the token that stands in is no good. */
+function checkStandIn(pipeline: string, key: string, token: Token | undefined): void {
+  const reason = tokenFault(token, pipeline, new Date());
+  if (reason === undefined) return;
+  throw new ConfigError(
+    `all of it will be discarded (${reason}): mend the token, or name another than ${key}`,
+  );
+}
+
+/**
+ * A file that the running server holds cannot be opened beside it: then the server is asked. It is also told of a
+ * destination that is well, so that lanes that wait to try it again need not wait any longer.
+ */
 async function checkDestination(session: Session, name: string, tables: readonly string[]): Promise<void> {
+  const ask = async () => {
+    const admin = await AdminClient.find(session.config);
+    await admin?.post('/api/check', { destination: name, tables });
+    return admin !== undefined;
+  };
   try {
     await checkTables(session.outlet(name), tables);
   } catch (error) {
-    const admin = instructionOf(error) === 'retry' ? await AdminClient.find(session.config) : undefined;
-    if (admin === undefined) throw error;
-    await admin.post('/api/check', { destination: name, tables });
+    if (instructionOf(error) === 'retry' && (await ask())) return;
+    throw error;
   }
+  // Whether the server can reach it as well, and has it in its configuration, is not what was asked.
+  await ask().catch(() => undefined);
 }
 
 async function find(what: string, look: () => Promise<void>): Promise<Finding> {
@@ -68,7 +99,15 @@ async function find(what: string, look: () => Promise<void>): Promise<Finding> {
     await look();
     return { what, ok: true, config: false };
   } catch (error) {
-    return { what, ok: false, config: instructionOf(error) === 'config', message: messageOf(error) };
+    const message = messageOf(error);
+    // What fails says its name, and the line has it already.
+    const name = `${what.split(' ').at(-1)}: `;
+    return {
+      what,
+      ok: false,
+      config: instructionOf(error) === 'config',
+      message: message.startsWith(name) ? message.slice(name.length) : message,
+    };
   }
 }
 

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import type { Command } from 'commander';
 import { toChartRow } from '../../core/chart.js';
+import { deadPages } from '../../core/pages.js';
 import { type DeadFilter, type DeadLetter, laneParts, type Spool } from '../../core/spool.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';
@@ -13,6 +15,7 @@ interface FilterOptions {
   readonly limit?: number;
   readonly pipeline?: string;
   readonly destination?: string;
+  readonly reason?: string;
   readonly all?: boolean;
 }
 
@@ -24,8 +27,11 @@ export function dead(program: Command): void {
     .addOption(jsonOption())
     .action((options: FilterOptions) =>
       Session.run(options.config, async (session) => {
-        const letters = await (await session.spool()).dead(filterOf(options));
-        if (options.json) printJson(letters.map(summary));
+        const letters: Summary[] = [];
+        for await (const page of deadPages(await session.spool(), filterOf(options))) {
+          letters.push(...page.map(summary));
+        }
+        if (options.json) printJson(letters);
         else show(letters);
       }),
     );
@@ -38,13 +44,31 @@ export function dead(program: Command): void {
     .action((requestId: string, options: FilterOptions) =>
       Session.run(options.config, async (session) => {
         const letters = await found(await session.spool(), { requestId });
-        const full = letters.map((letter) => ({ ...summary(letter), ...toChartRow(letter) }));
+        const full = letters.map(whole);
         if (options.json) printJson(full);
         else
           for (const letter of full)
             for (const [name, value] of Object.entries(letter)) print(`${name}: ${value}`);
       }),
     );
+
+  filters(
+    group.command('export').description('one line of JSON for each, with its body, to standard output'),
+  ).action((options: FilterOptions) =>
+    Session.run(options.config, async (session) => {
+      const spool = await session.spool();
+      const filter = filterOf(options);
+      const progress = new Progress('exported', await total(spool, filter));
+      let count = 0;
+      for await (const page of deadPages(spool, filter)) {
+        const lines = page.map((letter) => `${JSON.stringify(whole(letter))}\n`).join('');
+        if (!process.stdout.write(lines)) await once(process.stdout, 'drain');
+        count += page.length;
+        if (!process.stdout.isTTY) progress.update(count);
+      }
+      progress.finish();
+    }),
+  );
 
   filters(group.command('replay [requests...]').description('put them back into their lanes'))
     .option('--all', 'all of them')
@@ -63,23 +87,39 @@ function filters(command: Command): Command {
   return command
     .option('--pipeline <id>', 'those of one pipeline')
     .option('--destination <name>', 'those of one destination')
+    .option('--reason <text>', 'those whose reason has this in it')
     .addOption(configOption());
 }
 
-function filterOf({ pipeline, destination, limit }: FilterOptions): DeadFilter {
+function filterOf({ pipeline, destination, reason, limit }: FilterOptions): DeadFilter {
   return {
     ...(pipeline === undefined ? {} : { pipeline }),
     ...(destination === undefined ? {} : { destination }),
+    ...(reason === undefined ? {} : { reason }),
     ...(limit === undefined ? {} : { limit }),
   };
 }
 
 async function found(spool: Spool, filter: DeadFilter): Promise<DeadLetter[]> {
   const letters = await spool.dead(filter);
-  if (letters.length === 0 && filter.requestId !== undefined) {
-    throw new CommandError(`there is no dead letter ${filter.requestId}`);
-  }
+  if (letters.length === 0) throw new CommandError(`there is no dead letter ${filter.requestId}`);
   return letters;
+}
+
+/** How many there are; a reason is not counted by. */
+async function total(
+  spool: Spool,
+  { pipeline, destination, reason }: DeadFilter,
+): Promise<number | undefined> {
+  if (reason !== undefined) return undefined;
+  let sum = 0;
+  for (const [lane, count] of await spool.deadCounts()) {
+    const of = laneParts(lane);
+    if ((pipeline ?? of.pipeline) === of.pipeline && (destination ?? of.destination) === of.destination) {
+      sum += count;
+    }
+  }
+  return sum;
 }
 
 function each(
@@ -88,25 +128,29 @@ function each(
   done: string,
   act: (spool: Spool, letter: DeadLetter) => Promise<boolean>,
 ): Promise<void> {
-  const { pipeline, destination, all } = options;
-  if (requests.length === 0 && !all && pipeline === undefined && destination === undefined) {
-    throw new CommandError('say which: request ids, --pipeline, --destination, or --all', exitCodes.usage);
+  const filter = filterOf(options);
+  if (requests.length === 0 && !options.all && Object.keys(filter).length === 0) {
+    const ways = 'request ids, --pipeline, --destination, --reason, or --all';
+    throw new CommandError(`say which: ${ways}`, exitCodes.usage);
   }
   return Session.run(options.config, async (session) => {
     const spool = await session.spool();
-    const filter = filterOf(options);
-    const chosen = requests.length === 0 ? [filter] : requests.map((requestId) => ({ ...filter, requestId }));
-    const letters = (await Promise.all(chosen.map((one) => found(spool, one)))).flat();
-    const progress = new Progress(done, letters.length);
+    const progress = new Progress(done, requests.length > 0 ? requests.length : await total(spool, filter));
     let count = 0;
-    for (const [at, letter] of letters.entries()) {
-      if (await act(spool, letter)) count++;
-      progress.update(at + 1);
-    }
+    const take = async (letters: readonly DeadLetter[]) => {
+      const taken = await Promise.all(letters.map((letter) => act(spool, letter)));
+      count += taken.filter(Boolean).length;
+      progress.update(count);
+    };
+    const named = await Promise.all(requests.map((requestId) => found(spool, { ...filter, requestId })));
+    await take(named.flat());
+    if (requests.length === 0) for await (const page of deadPages(spool, filter)) await take(page);
     progress.finish();
     print(`${count} ${count === 1 ? 'dead letter' : 'dead letters'} ${done}`);
   });
 }
+
+type Summary = ReturnType<typeof summary>;
 
 function summary(letter: DeadLetter) {
   return {
@@ -118,18 +162,21 @@ function summary(letter: DeadLetter) {
   };
 }
 
-function show(letters: readonly DeadLetter[]): void {
+/** With the body as it was posted. */
+function whole(letter: DeadLetter) {
+  return { ...summary(letter), ...toChartRow(letter) };
+}
+
+function show(letters: readonly Summary[]): void {
   printTable(
     ['REQUEST ID', 'PIPELINE', 'DESTINATION', 'DIED', 'BYTES', 'REASON'],
-    letters
-      .map(summary)
-      .map((one) => [
-        one.requestId,
-        one.pipeline,
-        one.destination,
-        one.diedAt,
-        String(one.bytes),
-        brief(one.reason, 100),
-      ]),
+    letters.map((one) => [
+      one.requestId,
+      one.pipeline,
+      one.destination,
+      one.diedAt,
+      String(one.bytes),
+      brief(one.reason, 100),
+    ]),
   );
 }

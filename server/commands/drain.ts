@@ -24,6 +24,8 @@ export function drain(program: Command): void {
     );
 }
 
+const landsNothing: ReadonlySet<string> = new Set(['paused', 'halted', 'removed']);
+
 async function wait(session: Session, pipeline: string | undefined): Promise<number> {
   let progress: Progress | undefined;
   let total = 0;
@@ -41,9 +43,7 @@ async function wait(session: Session, pipeline: string | undefined): Promise<num
       progress.finish();
       return total;
     }
-    const stuck = lanes.filter(
-      ({ records, state }) => records > 0 && (state === 'paused' || state === 'halted'),
-    );
+    const stuck = lanes.filter(({ records, state }) => records > 0 && landsNothing.has(state));
     if (stuck.length > 0 && stuck.reduce((sum, { records }) => sum + records, 0) === waiting) {
       progress.finish();
       const why = stuck.map(

@@ -35,6 +35,7 @@ const colours = {
   retrying: 'yellow',
   halted: 'red',
   stopped: 'gray',
+  removed: 'red',
 } as const;
 
 function show(lanes: readonly LaneOverview[]): void {

@@ -17,6 +17,13 @@ interface SendOptions {
   readonly token?: string;
 }
 
+interface Request {
+  readonly query: string;
+  readonly body: Buffer;
+  /** The signature, where the pipeline wants one: who can read the configuration can sign. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 const briefly = 15 * 60_000;
 
 export function send(program: Command): void {
@@ -29,11 +36,13 @@ export function send(program: Command): void {
     .addOption(jsonOption())
     .action((pipeline: string, file: string | undefined, options: SendOptions) =>
       Session.run(options.config, async (session) => {
-        const { id } = session.pipeline(pipeline);
+        const { id, signature } = session.pipeline(pipeline);
         const body = await bodyFrom(file);
         const { key, token } = await credentials(session, id, options);
         const query = new URLSearchParams({ pipeline_id: id, key, token }).toString();
-        const reply = (await post(session, query, body)) ?? (await keep(session, query, body));
+        const headers = signature?.scheme.sign(body, Date.now()) ?? {};
+        const request = { query, body, headers };
+        const reply = (await post(session, request)) ?? (await keep(session, request));
         report(reply, options.json ?? false);
       }),
     );
@@ -72,11 +81,11 @@ async function credentials(
 }
 
 /** `undefined` when nobody listens. */
-async function post(session: Session, query: string, body: Buffer): Promise<Reply | undefined> {
+async function post(session: Session, { query, body, headers }: Request): Promise<Reply | undefined> {
   try {
     const response = await fetch(`${webhookUrl(session.config)}/?${query}`, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
+      headers: { 'Content-Type': 'application/json', ...headers },
       body,
     });
     return { status: response.status, body: await response.text() };
@@ -87,15 +96,19 @@ async function post(session: Session, query: string, body: Buffer): Promise<Repl
   }
 }
 
-async function keep(session: Session, query: string, body: Buffer): Promise<Reply> {
+async function keep(session: Session, { query, body, headers }: Request): Promise<Reply> {
   await session.spool();
   process.stderr.write('No server runs: the spool keeps it until one does.\n');
-  return session.container.get(Ingest).accept(query, undefined, body);
+  const fields = new Headers(headers);
+  const header = (name: string) => fields.get(name) ?? undefined;
+  return session.container.get(Ingest).accept({ query, peer: undefined, header }, body);
 }
 
 interface Answer {
   readonly success: boolean;
   readonly error?: string;
+  /** Of a test of the URL, of which nothing is kept. */
+  readonly challenge?: string;
   readonly data?: { readonly __kdd_request_id: string; readonly __kdd_request_unix_timestamp: number };
 }
 
@@ -103,7 +116,8 @@ function report(reply: Reply, json: boolean): void {
   const answer = JSON.parse(reply.body) as Answer;
   if (json) print(reply.body);
   else if (answer.data !== undefined) print(`accepted as ${answer.data.__kdd_request_id}`);
-  if (answer.success) return;
+  else if (answer.challenge !== undefined) print(`a challenge: it is answered, and not kept`);
+  if (answer.success || answer.challenge !== undefined) return;
   if (json) process.exitCode = exitCodes.failed;
   else throw new CommandError(`${reply.status} ${answer.error}`);
 }

@@ -7,6 +7,7 @@ import { Channel } from '../channel.js';
 import { endOnUncaught, exitCodes, explain } from '../cli/exit.js';
 import { compose } from '../compose.js';
 import { createLogger } from '../logging.js';
+import { Terminal } from '../terminal.js';
 import { startAck } from './ack.js';
 import { startLoad } from './load.js';
 import type { Role, RoleAnswers, Start, SupervisorAnswers } from './role.js';
@@ -19,14 +20,24 @@ class Child {
   #role: Role<RoleAnswers> | undefined;
   #stopping: Promise<void> | undefined;
   #grace = 5000;
+  #file = '';
+  /** Puts the configuration in force that was prepared last. */
+  #adopt: (() => void) | undefined;
   readonly #answers: Record<string, (argument: never) => unknown> = {
     stop: (grace: number) => this.#stop(grace),
+    prepare: (text: string) => this.#prepare(text),
+    adopt: () => {
+      if (this.#adopt === undefined) throw new Error('no configuration was prepared');
+      this.#adopt();
+    },
   };
   readonly #supervisor = new Channel<SupervisorAnswers>(process, this.#answers);
 
   async run(): Promise<void> {
-    // Ctrl-C reaches every process of the terminal; the supervisor then tells its children what to do.
+    // Ctrl-C and the terminal's end reach every process of it; the supervisor tells its children what to do.
     process.on('SIGINT', () => undefined);
+    const terminal = new Terminal();
+    process.on('SIGHUP', () => void terminal.isGone());
     process.on('SIGTERM', () => void this.#end(0));
     process.on('disconnect', () => void this.#end(0));
     // The supervisor may have ended while this process was still loading its modules.
@@ -48,12 +59,24 @@ class Child {
     const logger = await createLogger(name);
     const config = await loadConfig(file, new Registry(builtins), { text });
     this.#grace = config.server.grace;
+    this.#file = file;
     const container = compose(config, logger);
     if (name === 'ack') return startAck(config, container, port);
     return startLoad(config, container, (error) => {
       logger.error({}, messageOf(error));
       void this.#end(1);
     });
+  }
+
+  async #prepare(text: string): Promise<void> {
+    this.#adopt = undefined;
+    const config = await loadConfig(this.#file, new Registry(builtins), { text });
+    const adopt = this.#role?.prepare(config);
+    this.#adopt = () => {
+      this.#adopt = undefined;
+      this.#grace = config.server.grace;
+      adopt?.();
+    };
   }
 
   #stop(grace: number): Promise<void> {

@@ -1,13 +1,23 @@
 import type { Container } from 'inversify';
+import { isSameInstance } from '../../config/differences.js';
 import type { Config } from '../../config/schema.js';
+import { Authenticator } from '../../core/authenticator.js';
 import { Engine } from '../../core/engine.js';
 import { ConfigError } from '../../core/errors.js';
 import { keys, parts } from '../../core/keys.js';
 import { Lifecycle } from '../../core/lifecycle.js';
 import type { Outlet } from '../../core/outlet.js';
+import { Prover } from '../../core/prover.js';
+import type { Spool } from '../../core/spool.js';
+import type { TokenStore } from '../../core/token-store.js';
+import { outletsOf, tokensOf } from '../compose.js';
+import { Listings } from './listings.js';
 import type { LoadAnswers, Role } from './role.js';
 
 const askTimeout = 30_000;
+
+/** Milliseconds that a reload's answer waits for what the configuration before has begun. */
+const patience = 10_000;
 
 /**
  * Runs the lanes; knows no sender.
@@ -20,15 +30,43 @@ export async function startLoad(
 ): Promise<Role<LoadAnswers>> {
   const lifecycle = new Lifecycle();
   const spool = container.get(parts.spool);
-  const tokens = container.get(parts.tokens);
-  const outlets = container.get(parts.outlets);
   const engine = container.get(Engine);
+  const prover = container.get(Prover);
+  let now = {
+    config,
+    tokens: container.get(parts.tokens),
+    authenticator: container.get(Authenticator),
+    outlets: container.get(parts.outlets),
+  };
+  const listings = new Listings();
+  let changing: Promise<void> = Promise.resolve();
+  const outlet = (name: string) => outletNamed(now.outlets, name);
 
   lifecycle.opened('spool', () => spool.close());
   await spool.open(AbortSignal.timeout(config.server.grace));
-  lifecycle.opened('tokens', () => tokens.close());
-  for (const [name, outlet] of outlets) lifecycle.opened(name, () => outlet.close());
+  keeping(config, spool)();
   await engine.start(fenced);
+  prover.start();
+
+  /** What differs is made anew; a destination that does not keeps its connections and its lanes. */
+  const prepare = (config: Config) => {
+    const keep = keeping(config, spool);
+    const { tokens, authenticator } = isSameInstance(now.config.tokens, config.tokens)
+      ? now
+      : freshTokens(tokensOf(container, config));
+    const outlets = outletsOf(container, config, { config: now.config, made: now.outlets });
+    return () => {
+      keep();
+      const before = now;
+      now = { config, tokens, authenticator, outlets };
+      const plan = { pipelines: config.pipelines, outlets, authenticator };
+      prover.change(authenticator);
+      changing = engine
+        .change(plan, config.server.grace)
+        .then(() => (before.tokens === tokens ? undefined : before.tokens.close()));
+    };
+  };
+
   return {
     answers: {
       metrics: async () => {
@@ -36,12 +74,28 @@ export async function startLoad(
         return container.get(keys.metrics).json();
       },
       lanes: () => engine.reports(),
-      rows: ({ destination, table, limit }) => newestRows(outletNamed(outlets, destination), table, limit),
-      check: ({ destination, tables }) => checkTables(outletNamed(outlets, destination), tables),
-      query: ({ destination, sql, limit }) => query(outletNamed(outlets, destination), sql, limit),
+      outcome: async () => {
+        const unfinished = !(await isDoneInTime(changing));
+        return { orphans: await engine.orphans().catch(() => []), unfinished };
+      },
+      rows: ({ destination, table, limit }) => newestRows(outlet(destination), table, limit),
+      check: async ({ destination, tables }) => {
+        await checkTables(outlet(destination), tables);
+        engine.hasten(destination);
+      },
+      query: ({ destination, sql, limit }) => query(outlet(destination), sql, limit),
+      requestIds: (question) =>
+        'cursor' in question
+          ? listings.more(question.cursor)
+          : listings.begin(outlet(question.destination), question.table, question.range),
     },
+    prepare,
     stop: async (grace) => {
+      listings.close();
+      await prover.stop();
       await engine.stop(grace);
+      lifecycle.opened('tokens', () => now.tokens.close());
+      for (const [name, each] of now.outlets) lifecycle.opened(name, () => each.close());
       await lifecycle.close();
     },
   };
@@ -74,6 +128,39 @@ export async function query(outlet: Outlet, sql: string, limit: number) {
   const signal = AbortSignal.timeout(askTimeout);
   await outlet.open(signal);
   return destination.query(sql, limit, signal);
+}
+
+/** Prepares to tell the spool how long it keeps what it does not need any more. */
+function keeping({ discards, receipts }: Config, spool: Spool): () => void {
+  if (discards !== undefined && spool.quarantine === undefined) {
+    throw new ConfigError(
+      'discards: this spool holds nothing that failed authentication; leave the section out',
+    );
+  }
+  if (receipts !== undefined && spool.receipts === undefined) {
+    throw new ConfigError('receipts: this spool remembers nothing that has landed; leave the section out');
+  }
+  return () => {
+    spool.quarantine?.keep(discards?.keep);
+    spool.receipts?.keep(receipts?.keep);
+  };
+}
+
+function freshTokens(tokens: TokenStore) {
+  return { tokens, authenticator: new Authenticator(tokens) };
+}
+
+/** Whether it is done before a reload's answer has to be given. */
+async function isDoneInTime(changing: Promise<unknown>): Promise<boolean> {
+  let late: NodeJS.Timeout | undefined;
+  const lateness = new Promise<false>((resolve) => {
+    late = setTimeout(() => resolve(false), patience);
+  });
+  const done = changing.then(
+    () => true,
+    () => true,
+  );
+  return Promise.race([done, lateness]).finally(() => clearTimeout(late));
 }
 
 function outletNamed(outlets: ReadonlyMap<string, Outlet>, name: string): Outlet {

@@ -1,7 +1,9 @@
+import type { Config } from '../../config/schema.js';
 import type { Row } from '../../core/chart.js';
-import type { QueryResult } from '../../core/destination.js';
-import type { LaneReport } from '../../core/engine.js';
+import type { QueryResult, TimeRange } from '../../core/destination.js';
+import type { LaneReport, Orphan } from '../../core/engine.js';
 import type { MetricsJson } from '../../core/metrics.js';
+import type { ListingPage } from './listings.js';
 
 export const roles = ['ack', 'load', 'admin'] as const;
 export type RoleName = (typeof roles)[number];
@@ -30,6 +32,22 @@ export interface RoleAnswers {
   readonly metrics: (argument: undefined) => Promise<MetricsJson>;
 }
 
+/** What every child answers about another configuration. */
+export interface ReloadAnswers {
+  /** Reads this text and makes what it needs; changes nothing yet, and may never be followed up. */
+  readonly prepare: (text: string) => Promise<void>;
+  /** Goes on by what was prepared last. */
+  readonly adopt: (argument: undefined) => void;
+}
+
+/** What came of another configuration. */
+export interface Outcome {
+  /** What waits in lanes that are not in the configuration any more. */
+  readonly orphans: readonly Orphan[];
+  /** Something that the configuration before began is still being written. */
+  readonly unfinished: boolean;
+}
+
 export interface AckAnswers extends RoleAnswers {
   /** Resolves when requests are accepted now. */
   readonly health: (argument: undefined) => Promise<void>;
@@ -37,9 +55,12 @@ export interface AckAnswers extends RoleAnswers {
 
 export interface LoadAnswers extends RoleAnswers {
   readonly lanes: (argument: undefined) => LaneReport[];
+  /** Resolves when everything that the last reload ended has ended, or some seconds after. */
+  readonly outcome: (argument: undefined) => Promise<Outcome>;
   readonly rows: (argument: RowsQuestion) => Promise<Row[]>;
   readonly query: (argument: QueryQuestion) => Promise<QueryResult>;
   readonly check: (argument: CheckQuestion) => Promise<void>;
+  readonly requestIds: (argument: ListingQuestion) => Promise<ListingPage>;
 }
 
 export interface RowsQuestion {
@@ -59,11 +80,18 @@ export interface CheckQuestion {
   readonly tables: readonly string[];
 }
 
+/** A new listing, or more of one. */
+export type ListingQuestion =
+  | { readonly destination: string; readonly table: string; readonly range: TimeRange }
+  | { readonly cursor: string };
+
 /** A role that runs. */
 export interface Role<A extends RoleAnswers> {
   readonly answers: A;
   /** The port of the webhooks, where the role has one. */
   readonly port?: number;
+  /** Makes what another configuration needs, without I/O; what it returns then puts it in force. */
+  prepare(config: Config): () => void;
   /** Ends in order, within about `grace` milliseconds. */
   stop(grace: number): Promise<void>;
 }

@@ -1,19 +1,26 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { OverloadedError } from '../../core/errors.js';
 import type { Ingest } from '../../core/ingest.js';
-import { AnyRequest } from './any-request.js';
-import { PlainConnection } from './plain-connection.js';
+import { replies } from '../../core/reply.js';
+import { AnyRequest, type Patience } from './any-request.js';
+import { Crowd, mostConnections } from './crowd.js';
+import { messageOf } from './message.js';
+import { PlainConnection, type PlainOptions } from './plain-connection.js';
 
-export interface WebhookOptions {
+/** Connections that are being told so, beside the most that are served. */
+const turnedAwayAtOnce = 32;
+
+export interface WebhookOptions extends WebhookLimits {
   readonly host: string;
   readonly port: number;
+  /** Whether a new connection may stay; closes one that may not. */
+  readonly admit?: (socket: Socket) => boolean;
+}
+
+export interface WebhookLimits extends Patience {
   /** Bytes, after decoding. */
   readonly maxBody: number;
-  /** Milliseconds in which a request's header, and in which the whole request, must be here. */
-  readonly headerTimeout: number;
-  readonly bodyTimeout: number;
-  /** Milliseconds that an idle connection is kept. */
-  readonly keepAlive: number;
 }
 
 /**
@@ -26,20 +33,39 @@ export class WebhookListener {
   readonly #server: Server;
   readonly #any: AnyRequest;
   readonly #plain = new Map<Socket, PlainConnection>();
+  readonly #crowd = new Crowd(mostConnections(), this.#plain);
+  /** Every plain connection looks here. */
+  readonly #plainOptions: PlainOptions;
 
   constructor(ingest: Ingest, options: WebhookOptions) {
     this.#ingest = ingest;
     this.#options = options;
     this.#any = new AnyRequest(ingest, options.maxBody);
-    this.#server = createServer({
-      headersTimeout: options.headerTimeout,
-      requestTimeout: options.headerTimeout + options.bodyTimeout,
-      keepAliveTimeout: options.keepAlive,
-      connectionsCheckingInterval: 1000,
-      noDelay: true,
-    });
-    this.#any.serve(this.#server);
-    this.#intercept();
+    this.#server = this.#any.server(options);
+    this.#server.maxConnections = this.#crowd.most + turnedAwayAtOnce;
+    this.#plainOptions = { ...options, handOver: this.#intercept() };
+    this.change(options);
+  }
+
+  /** From now on these count, on open connections too. */
+  change(limits: WebhookLimits): void {
+    const { maxBody, keepAlive, headerTimeout, bodyTimeout } = limits;
+    this.#any.maxBody = maxBody;
+    Object.assign(this.#plainOptions, { maxBody, keepAlive, headerTimeout });
+    this.#server.headersTimeout = headerTimeout;
+    this.#server.requestTimeout = headerTimeout + bodyTimeout;
+    this.#server.keepAliveTimeout = keepAlive;
+    // What is sent to a peer that never reads it would otherwise hold the connection for ever.
+    this.#server.timeout = headerTimeout + bodyTimeout;
+  }
+
+  /** @throws OverloadedError when connections are being turned away */
+  check(): void {
+    if (!this.#crowd.full) return;
+    throw new OverloadedError(
+      `as many connections are open as the limit of file handles allows (${this.#crowd.most}): raise it ` +
+        '(LimitNOFILE, ulimit -n), or server.webhooks.workers',
+    );
   }
 
   /** Resolves to the port once connections are accepted. */
@@ -69,19 +95,36 @@ export class WebhookListener {
   }
 
   /** `node:http` lets a connection be given to it by the event that its own listener waits for. */
-  #intercept(): void {
+  #intercept(): PlainOptions['handOver'] {
     const [adopt] = this.#server.listeners('connection') as ((socket: Socket) => void)[];
-    if (adopt === undefined) return;
     this.#server.removeAllListeners('connection');
-    const handOver = (socket: Socket, unread: Buffer | undefined) => {
+    this.#server.on('connection', (socket: Socket) => {
+      if (this.#options.admit?.(socket) === false) return;
+      if (!this.#crowd.admit()) {
+        this.#turnAway(socket);
+        return;
+      }
+      this.#plain.set(socket, new PlainConnection(socket, this.#ingest, this.#plainOptions));
+      socket.once('close', () => {
+        this.#plain.delete(socket);
+        this.#crowd.left();
+      });
+    });
+    return (socket, unread) => {
       this.#plain.delete(socket);
-      adopt.call(this.#server, socket);
+      adopt?.call(this.#server, socket);
       if (unread !== undefined) socket.unshift(unread);
     };
-    const options = { maxBody: this.#options.maxBody, keepAlive: this.#options.keepAlive, handOver };
-    this.#server.on('connection', (socket: Socket) => {
-      this.#plain.set(socket, new PlainConnection(socket, this.#ingest, options));
-      socket.once('close', () => this.#plain.delete(socket));
-    });
+  }
+
+  /** Answers before anything was asked: there is no handle to wait with. */
+  #turnAway(socket: Socket): void {
+    this.#ingest.refused(replies.overloaded);
+    const linger = setTimeout(() => socket.destroy(), 1000);
+    socket
+      .on('error', () => undefined)
+      .once('close', () => clearTimeout(linger))
+      .resume()
+      .end(messageOf(replies.overloaded, undefined), 'latin1');
   }
 }

@@ -1,13 +1,16 @@
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { failpoint } from '../../core/failpoint.js';
 import type { Ingest } from '../../core/ingest.js';
 import type { Reply } from '../../core/reply.js';
+import { currentSecond, messageOf } from './message.js';
 import { type PlainHead, readPlainHead } from './plain-request.js';
 
 export interface PlainOptions {
   /** Bytes. */
   readonly maxBody: number;
-  /** Milliseconds that an idle connection is kept. */
+  /** Milliseconds that a new connection may say nothing. */
+  readonly headerTimeout: number;
+  /** Milliseconds that an idle connection is kept, and that a sender may leave its answers unread. */
   readonly keepAlive: number;
   /** Takes the connection over; the bytes of its next request so far have still to be read from it. */
   readonly handOver: (socket: Socket, unread: Buffer | undefined) => void;
@@ -25,8 +28,13 @@ export class PlainConnection {
   readonly #socket: Socket;
   readonly #ingest: Ingest;
   readonly #options: PlainOptions;
-  /** `new`: nothing was asked yet. `part`: some of a request is here. `busy`: an answer is being made. */
-  #state: 'new' | 'idle' | 'part' | 'busy' = 'new';
+  /**
+   * `new`: nothing was asked yet. `part`: some of a request is here. `busy`: an answer is being made. `unread`: the
+   * sender asks on and does not read what it is answered.
+   */
+  #state: 'new' | 'idle' | 'part' | 'busy' | 'unread' = 'new';
+  /** In seconds, when it was made or answered last. */
+  #restingSince = currentSecond();
   #head: PlainHead | undefined;
   /** The request so far. */
   #chunks: Buffer[] = [];
@@ -41,7 +49,12 @@ export class PlainConnection {
     this.#ingest = ingest;
     this.#options = options;
     socket.on('data', this.#receive).on('end', this.#end).on('timeout', this.#late).on('error', ignore);
-    socket.setTimeout(patience);
+    socket.setTimeout(options.headerTimeout);
+  }
+
+  /** Whole seconds that nothing is asked on it, about; `undefined` while something is. */
+  get rested(): number | undefined {
+    return this.#state === 'new' || this.#state === 'idle' ? currentSecond() - this.#restingSince : undefined;
   }
 
   /** Ends after the answer under way; a request of which some is here is `node:http`'s to finish. */
@@ -51,8 +64,8 @@ export class PlainConnection {
   }
 
   readonly #receive = (chunk: Buffer): void => {
-    if (this.#state === 'busy') {
-      this.#ahead = chunk;
+    if (this.#state === 'busy' || this.#state === 'unread') {
+      this.#ahead = this.#ahead === undefined ? chunk : Buffer.concat([this.#ahead, chunk]);
       this.#socket.pause();
       return;
     }
@@ -60,7 +73,7 @@ export class PlainConnection {
     if (this.#last) return;
     this.#chunks.push(chunk);
     this.#received += chunk.length;
-    this.#head ??= readPlainHead(chunk);
+    this.#head ??= readPlainHead(chunk, this.#socket.remoteAddress);
     const whole = this.#wholeLength();
     if (whole === this.#received) this.#accept();
     else if (whole > this.#received && !this.#isLate()) this.#await();
@@ -76,47 +89,66 @@ export class PlainConnection {
   #await(): void {
     if (this.#state === 'part') return;
     this.#state = 'part';
-    this.#since = Date.now();
+    this.#since = performance.now();
     this.#socket.setTimeout(patience);
   }
 
   #isLate(): boolean {
-    return this.#state === 'part' && Date.now() - this.#since > patience;
+    return this.#state === 'part' && performance.now() - this.#since > patience;
   }
 
   #accept(): void {
-    const { query, authorization, length } = this.#head as PlainHead;
+    const head = this.#head as PlainHead;
     const message = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
     if (this.#state !== 'idle') this.#socket.setTimeout(this.#options.keepAlive);
     this.#state = 'busy';
     this.#head = undefined;
     this.#chunks = [];
     this.#received = 0;
-    void this.#ingest.accept(query, authorization, message.subarray(length)).then(this.#answer);
+    void this.#ingest.accept(head, message.subarray(head.length)).then(this.#answer);
   }
 
   readonly #answer = (reply: Reply): void => {
     this.#state = 'idle';
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
     if (!this.#socket.writable) return;
-    this.#socket.write(messageOf(reply, this.#last ? undefined : this.#options.keepAlive), 'latin1');
+    const taken = this.#socket.write(
+      messageOf(reply, this.#last ? undefined : this.#options.keepAlive),
+      'latin1',
+    );
+    failpoint?.('request.answered');
+    this.#restingSince = currentSecond();
     if (this.#last) {
       this.#socket.destroySoon();
-    } else if (ahead !== undefined) {
-      this.#socket.resume();
-      this.#receive(ahead);
+    } else if (!taken) {
+      this.#state = 'unread';
+      this.#socket.pause().once('drain', this.#read);
+    } else {
+      this.#goOn();
     }
   };
+
+  readonly #read = (): void => {
+    this.#state = 'idle';
+    if (this.#last) this.#socket.destroySoon();
+    else this.#goOn();
+  };
+
+  /** To what came meanwhile. */
+  #goOn(): void {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (this.#socket.isPaused()) this.#socket.resume();
+    if (ahead !== undefined) this.#receive(ahead);
+  }
 
   /** The sender has closed its side, or we close ours. */
   readonly #end = (): void => {
     this.#last = true;
-    if (this.#state !== 'busy') this.#socket.destroySoon();
+    if (this.#state !== 'busy' && this.#state !== 'unread') this.#socket.destroySoon();
   };
 
   readonly #late = (): void => {
-    if (this.#state === 'idle') this.#socket.destroy();
+    if (this.#state === 'new' || this.#state === 'idle' || this.#state === 'unread') this.#socket.destroy();
     else if (this.#state !== 'busy') this.#handOver();
   };
 
@@ -132,29 +164,3 @@ export class PlainConnection {
 }
 
 function ignore(): void {}
-
-/** What `node:http` would send. */
-function messageOf({ status, headers, body }: Reply, keepAlive: number | undefined): string {
-  let fields = '';
-  if (headers !== undefined) for (const name in headers) fields += `${name}: ${headers[name]}\r\n`;
-  const connection =
-    keepAlive === undefined
-      ? 'Connection: close\r\n'
-      : `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAlive / 1000)}\r\n`;
-  return (
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\n` +
-    `Content-Length: ${body.length}\r\n${fields}Date: ${date()}\r\n${connection}\r\n${body}`
-  );
-}
-
-let second = 0;
-let dateOfSecond = '';
-
-function date(): string {
-  const now = Math.floor(Date.now() / 1000);
-  if (now !== second) {
-    second = now;
-    dateOfSecond = new Date(now * 1000).toUTCString();
-  }
-  return dateOfSecond;
-}

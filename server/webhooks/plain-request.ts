@@ -1,8 +1,8 @@
+import type { Arrival } from '../../core/arrival.js';
+import { hostForm } from './well-formed.js';
+
 /** The head of a plain request. */
-export interface PlainHead {
-  /** What follows the first `?` of the URL. */
-  readonly query: string;
-  readonly authorization: string | undefined;
+export interface PlainHead extends Arrival {
   /** Bytes of the head, the empty line included. */
   readonly length: number;
   /** Bytes of the body that follows. */
@@ -31,8 +31,9 @@ const unplain = new Set([
  * Reads the head of a request as practically every sender writes it: the part of RFC 9112 that nobody can
  * read in two ways, with exactly one `Host` and one `Content-Length`. `undefined` says only that `chunk`
  * does not begin with such a head, not that anything is wrong with it.
+ * @param peer the address of the connection's other end
  */
-export function readPlainHead(chunk: Buffer): PlainHead | undefined {
+export function readPlainHead(chunk: Buffer, peer: string | undefined): PlainHead | undefined {
   const length = chunk.indexOf('\r\n\r\n', 0, 'latin1') + 4;
   if (length < 4 || length > longest) return undefined;
   const head = chunk.toString('latin1', 0, length);
@@ -48,6 +49,7 @@ export function readPlainHead(chunk: Buffer): PlainHead | undefined {
     const name = head.slice(start, colon).toLowerCase();
     if (name === 'host') {
       hosts++;
+      if (!hostForm.test(head.slice(colon + 1, end).trim())) return undefined;
     } else if (name === 'content-length') {
       const value = head.slice(colon + 1, end).trim();
       if (bodyLength !== undefined || !/^[1-9][0-9]{0,9}$/.test(value)) return undefined;
@@ -71,5 +73,21 @@ export function readPlainHead(chunk: Buffer): PlainHead | undefined {
   if (hosts !== 1 || bodyLength === undefined) return undefined;
   const url = head.slice('POST '.length, firstEnd - ' HTTP/1.1'.length);
   const mark = url.indexOf('?');
-  return { query: mark < 0 ? '' : url.slice(mark + 1), authorization, length, bodyLength };
+  return {
+    query: mark < 0 ? '' : url.slice(mark + 1),
+    peer,
+    length,
+    bodyLength,
+    header: (wanted) => (wanted === 'authorization' ? authorization : fieldOf(head, firstEnd + 2, wanted)),
+  };
+}
+
+/** Few requests are asked for another field, so none is kept. */
+function fieldOf(head: string, from: number, wanted: string): string | undefined {
+  const values: string[] = [];
+  for (const line of head.slice(from, -4).split('\r\n')) {
+    const colon = line.indexOf(':');
+    if (line.slice(0, colon).toLowerCase() === wanted) values.push(line.slice(colon + 1).trim());
+  }
+  return values.length === 0 ? undefined : values.join(', ');
 }

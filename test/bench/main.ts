@@ -1,124 +1,89 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { cpus, totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import pg from 'pg';
-import { Hookline } from '../support/hookline.js';
-import { startPostgres } from '../support/postgres.js';
-import { findGenerator, type LoadResult } from './load.js';
+import { writeFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { acks } from './acks.js';
+import { regressions } from './baseline.js';
+import { draining } from './draining.js';
+import { freshness } from './freshness.js';
+import { landing } from './landing.js';
+import { findGenerator } from './load.js';
+import { describe, machine } from './machine.js';
+import { type Bar, picture } from './picture.js';
+import { print, Report, type ScenarioResult, shown } from './report.js';
+import { scale } from './scale.js';
+import type { Extent, Scenario } from './scenario.js';
 
 /**
- * What Hookline costs, side by side in one run. The ratios are what counts: the figures themselves
- * depend on the machine, which the load generator shares.
+ * What Hookline costs, side by side in one run. The ratios are what counts: the figures themselves depend
+ * on the machine, which the load generator shares.
  */
-const rounds = Number(process.env['ROUNDS'] ?? 3);
-const seconds = Number(process.env['SECONDS'] ?? 5);
-const connections = 64;
+const scenarios: readonly Scenario[] = [acks, landing, draining, freshness, scale];
 
-const print = (text: string) => process.stdout.write(`${text}\n`);
-const thousand = (value: number) => Math.round(value).toLocaleString('en-US').padStart(7);
+/** Of which figures the picture is made. */
+const bars: readonly (readonly [scenario: string, figure: string, name: string, own: boolean])[] = [
+  ['acks', 'no-op node:http', 'no-op node:http', false],
+  ['acks', 'durable acks', 'Hookline: durable answers', true],
+  ['landing', 'postgres: landed', 'Hookline: answered and landed in Postgres', true],
+  ['landing', 'duckdb: landed', 'Hookline: answered and landed in DuckDB', true],
+  ['acks', 'express + INSERT, by hand', 'express + INSERT, by hand', false],
+];
 
-print(
-  `${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 1024 ** 3)} GiB, Node ${process.version}`,
-);
-const { name: generator, load } = await findGenerator();
-print(`load by ${generator}, on the same cores`);
-print(`0.5 KB bodies, ${connections} connections, ${rounds} rounds of ${seconds} s; medians\n`);
+interface Options {
+  readonly rounds: string;
+  readonly seconds: string;
+  readonly short?: boolean;
+  readonly json?: string;
+  readonly svg?: string;
+  readonly baseline?: string;
+}
 
-const noop = fork(fileURLToPath(new URL('./noop.js', import.meta.url)));
-const [port] = (await once(noop, 'message')) as [number];
-const noopUrl = `http://127.0.0.1:${port}/`;
-const ceiling = await acks();
-await landing(ceiling);
-noop.disconnect();
+const names = scenarios.map(({ name }) => name);
+const program = new Command('bench')
+  .argument('[scenarios...]', `which: ${names.join(', ')}; all unless told`)
+  .option('--rounds <n>', 'how often each is measured; medians are shown', '3')
+  .option('--seconds <n>', 'how long a round is, where time limits it', '5')
+  .option('--short', 'a few minutes, as in CI')
+  .option('--json <file>', 'write the results there too')
+  .option('--svg <file>', 'draw a picture of them')
+  .option('--baseline <file>', 'fail if a ratio has fallen by more than a third since that --json')
+  .action(run);
+await program.parseAsync();
 
-/** Durable acks beside the no-op server; the pipeline is paused, so that nothing is loaded meanwhile. */
-async function acks(): Promise<number> {
-  const server = await Hookline.create(`destinations:
-  out: { type: memory }
-pipelines:
-  1: { destination: out, table: bench, paused: true }
-`);
-  await server.start();
-  const { urls } = await server.token();
-  const results: { noop: LoadResult[]; acks: LoadResult[] } = { noop: [], acks: [] };
-  await load(noopUrl, connections, 2);
-  await load(urls['1'] as string, connections, 2);
-  for (let round = 0; round < rounds; round++) {
-    results.noop.push(await load(noopUrl, connections, seconds));
-    results.acks.push(await load(urls['1'] as string, connections, seconds));
+async function run(wanted: readonly string[], options: Options): Promise<void> {
+  const unknown = wanted.filter((name) => !names.includes(name));
+  if (unknown.length > 0)
+    program.error(`there is no scenario ${unknown.join(', ')}; there are ${names.join(', ')}`);
+  const { name: generator, load } = await findGenerator();
+  const where = machine(generator);
+  const extent: Extent = {
+    rounds: Number(options.rounds),
+    seconds: Number(options.seconds),
+    short: options.short ?? false,
+  };
+  print(describe(where));
+  print(`0.5 KB bodies, 64 connections unless told; ${extent.rounds} rounds of ${extent.seconds} s; medians`);
+  const results: ScenarioResult[] = [];
+  for (const scenario of scenarios) {
+    if (wanted.length > 0 && !wanted.includes(scenario.name)) continue;
+    const report = new Report(scenario.name, scenario.about);
+    await scenario.run(report, extent, load);
+    results.push(report.result);
   }
-  await server.destroy();
-  show('no-op node:http', results.noop);
-  show('durable acks', results.acks);
-  const ratio = median(results.acks.map(({ rate }) => rate)) / median(results.noop.map(({ rate }) => rate));
-  print(`durable acks / no-op       ${ratio.toFixed(2)}\n`);
-  return median(results.noop.map(({ rate }) => rate));
+  const whole = { date: new Date().toISOString(), machine: where, extent, results };
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(whole, undefined, 2)}\n`);
+  if (options.svg !== undefined) await writeFile(options.svg, draw(results, describe(where)));
+  if (options.baseline === undefined) return;
+  const worse = await regressions(options.baseline, results);
+  print(worse.length === 0 ? '\nno ratio has fallen by more than a third' : '\nfallen by more than a third:');
+  for (const line of worse) print(`  ${line}`);
+  if (worse.length > 0) process.exitCode = 1;
 }
 
-/** Acks and landing in Postgres together, as fast as it goes; the lag must not grow. */
-async function landing(noopRate: number): Promise<void> {
-  const postgres = await startPostgres();
-  const database = await postgres.createDatabase();
-  const server = await Hookline.create(
-    `destinations:
-  warehouse: { type: postgres, url: "\${DATABASE_URL}" }
-pipelines:
-  1: { destination: warehouse, table: bench }
-`,
-    { env: { DATABASE_URL: database } },
-  );
-  await server.start();
-  const { urls } = await server.token();
-  const client = new pg.Client({ connectionString: database });
-  await client.connect();
-  await load(urls['1'] as string, connections, 2);
-  await server.cli('drain');
-  const landed = async () =>
-    Number(
-      (await client.query('SELECT coalesce(sum(rows), 0) AS rows FROM __hookline_batches')).rows[0].rows,
-    );
-
-  const lags: number[] = [];
-  const before = await landed();
-  const begun = Date.now();
-  const watch = setInterval(async () => {
-    const response = await fetch(`${server.adminUrl}/api/pipelines`).catch(() => undefined);
-    const [lane] = ((await response?.json()) ?? []) as { lag: number }[];
-    // A look that was not answered says nothing of the lag.
-    if (lane !== undefined) lags.push(lane.lag);
-  }, 1000);
-  const result = await load(urls['1'] as string, connections, seconds * rounds);
-  const during = ((await landed()) - before) / ((Date.now() - begun) / 1000);
-  clearInterval(watch);
-  await client.end();
-  await server.destroy();
-  await postgres.destroy();
-
-  const half = Math.floor(lags.length / 2);
-  show('acks while landing', [result]);
-  print(`landed in Postgres         ${thousand(during)} rows/s`);
-  print(`landed / no-op             ${(during / noopRate).toFixed(2)}`);
-  print(`landed / acked             ${(during / result.rate).toFixed(2)}`);
-  print(
-    `lag, first and second half ${median(lags.slice(0, half)).toFixed(1)} s, ${median(lags.slice(half)).toFixed(1)} s`,
-  );
-}
-
-function show(name: string, results: readonly LoadResult[]): void {
-  const of = (pick: (result: LoadResult) => number) => median(results.map(pick));
-  const failed = results.reduce((sum, result) => sum + result.failed, 0);
-  print(
-    `${name.padEnd(26)} ${thousand(of(({ rate }) => rate))} /s   p50 ${of(({ p50 }) => p50).toFixed(2)} ms   p99 ${of(({ p99 }) => p99).toFixed(2)} ms` +
-      (failed === 0 ? '' : `   ${failed} FAILED`),
-  );
-  if (failed > 0) process.exitCode = 1;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? 0)
-    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+function draw(results: readonly ScenarioResult[], footnote: string): string {
+  const drawn = bars.flatMap(([scenario, figure, name, own]): Bar[] => {
+    const found = results
+      .find((one) => one.scenario === scenario)
+      ?.figures.find((one) => one.name === figure);
+    return found === undefined ? [] : [{ name, own, value: found.value, label: `${shown(found.value)}/s` }];
+  });
+  return picture('Webhooks of 0.5 KB a second', drawn, footnote);
 }

@@ -69,6 +69,12 @@ describe('the JSON Schema for editors', () => {
       'the tokens of the static store',
       `tokens: { type: static, tokens: [{ key: d538b946-9d55-405a-9bd2-72d74b1cb8f5, sha256: ${'0a'.repeat(32)}, pipelines: [1] }] }`,
     ],
+    [
+      'signatures: a secret, several, and what only one type has',
+      'pipelines: { 1: { destination: d, table: t, signature: { type: github, secret: "${A}", key: d538b946-9d55-405a-9bd2-72d74b1cb8f5 } }, ' +
+        '2: { destination: d, table: t, signature: { type: stripe, secret: [a, "${B}"], tolerance: 1m } }, ' +
+        '3: { destination: d, table: t, signature: { type: hmac, secret: s, header: X-S, encoding: base64 } } }',
+    ],
   ] as const) {
     it(`accepts ${name}`, () => {
       expect(refusals(text)).to.deep.equal([]);
@@ -130,6 +136,11 @@ describe('the JSON Schema for editors', () => {
       'an empty list of destinations',
       'pipelines: { 1: { destination: [], table: t } }',
       '/pipelines/1/destination minItems',
+    ],
+    [
+      'a tolerance where the signature has no time',
+      'pipelines: { 1: { destination: d, table: t, signature: { type: github, secret: s, tolerance: 1m } } }',
+      '/pipelines/1/signature additionalProperties',
     ],
     ['a text for the list of plugins', 'plugins: ./mine.js', '/plugins type'],
   ] as const) {

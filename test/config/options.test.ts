@@ -5,6 +5,8 @@ const destination = (options: string): string =>
   `destinations: { w: { type: postgres, url: "postgres:x", ${options} } }`;
 const pipelines = (text: string): string =>
   `destinations: { wh: { type: duckdb, path: x } }\npipelines: { ${text} }`;
+const signed = (text: string): string =>
+  pipelines(`7: { destination: wh, table: t, signature: { ${text} } }`);
 
 const claims: readonly (readonly [title: string, text: string, expected: readonly string[]])[] = [
   [
@@ -203,6 +205,77 @@ const claims: readonly (readonly [title: string, text: string, expected: readonl
     'an empty table',
     pipelines('7: { destination: wh, table: " " }'),
     ['2:43  pipelines.7.table: must not be empty, expected the name of a table'],
+  ],
+  [
+    'a type of signature that there is not',
+    signed('type: githb, secret: hunter2'),
+    [
+      '2:65  pipelines.7.signature.type: expected a type of signature, got "githb"; did you mean `github`? known: `standard-webhooks`, `github`, `stripe`, `shopify`, `slack`, `meta`, `hmac`',
+    ],
+  ],
+  [
+    'a signature without a type',
+    signed('secret: hunter2'),
+    [
+      '2:46  pipelines.7.signature.type: missing, expected a type of signature; known: `standard-webhooks`, `github`, `stripe`, `shopify`, `slack`, `meta`, `hmac`',
+    ],
+  ],
+  [
+    'a signature without a secret',
+    signed('type: github'),
+    ['2:46  pipelines.7.signature.secret: missing, expected a text or a list'],
+  ],
+  [
+    'nothing for a signature: the pipeline is not open because its lines are commented out',
+    pipelines('7: { destination: wh, table: t, signature: }'),
+    [
+      '2:46  pipelines.7.signature: expected a mapping with a `type` and a `secret`; known: `standard-webhooks`, `github`, `stripe`, `shopify`, `slack`, `meta`, `hmac`',
+    ],
+  ],
+  [
+    'an option of another type of signature',
+    signed('type: github, secret: hunter2, tolerance: 5m'),
+    ['2:90  pipelines.7.signature.tolerance: unknown key; known: `type`, `secret`, `key`'],
+  ],
+  [
+    'an empty secret',
+    signed('type: github, secret: ""'),
+    ['2:81  pipelines.7.signature.secret: must not be empty, expected a text or a list'],
+  ],
+  [
+    'an empty list of secrets',
+    signed('type: github, secret: []'),
+    ['2:81  pipelines.7.signature.secret: expected at least 1 in the list, got 0'],
+  ],
+  [
+    'a secret of Standard Webhooks that is no base64, without showing it',
+    signed('type: standard-webhooks, secret: [whsec_abcd, "v1,whsec_hunter2"]'),
+    ['2:105  pipelines.7.signature.secret[1]: expected whsec_ and base64, got something else'],
+  ],
+  [
+    'a tolerance past all sense, and a key that is none',
+    signed('type: stripe, secret: hunter2, tolerance: 2d, key: abc'),
+    [
+      '2:101  pipelines.7.signature.tolerance: expected a duration from 1s to 1d, got "2d"',
+      '2:110  pipelines.7.signature.key: expected the key of a token, a UUID, got "abc"',
+    ],
+  ],
+  [
+    'a header that can have no such name',
+    signed('type: hmac, secret: hunter2, header: "a b"'),
+    ['2:96  pipelines.7.signature.header: expected the name of a header, got "a b"'],
+  ],
+  [
+    'a content that leaves the body or the timestamp out',
+    signed('type: hmac, secret: hunter2, header: a, timestamp: b, content: "{body}"'),
+    [
+      '2:122  pipelines.7.signature.content: must have {timestamp} in it: one that is not signed proves nothing',
+    ],
+  ],
+  [
+    'a tolerance without a timestamp',
+    signed('type: hmac, secret: hunter2, header: a, tolerance: 5m'),
+    ['2:110  pipelines.7.signature.tolerance: is about a timestamp: name its header as `timestamp`'],
   ],
   [
     'a list of pipelines',

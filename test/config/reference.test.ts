@@ -20,7 +20,9 @@ describe('the reference', () => {
   });
 
   it('says what every option of every built-in means', () => {
-    const options = (['server', 'plugins', 'pipelines'] as const).flatMap(sectionOptions);
+    const options = (['server', 'plugins', 'pipelines', 'discards', 'receipts'] as const).flatMap(
+      sectionOptions,
+    );
     for (const { name, meaning } of [...options, ...items.flatMap(optionsOf)]) {
       expect(meaning, name).to.match(/\S/);
     }
@@ -31,11 +33,14 @@ describe('the reference', () => {
       .filter(({ kind }) => kind === 'destination')
       .map((item) => [item.name, optionsOf(item).find(({ name }) => name === 'concurrency')?.default]);
     expect(defaults).to.deep.equal([
+      ['bigquery', '4'],
       ['clickhouse', '2'],
       ['duckdb', '1'],
       ['memory', '2'],
       ['mysql', '2'],
+      ['parquet', '2'],
       ['postgres', '2'],
+      ['snowflake', '2'],
     ]);
     expect(sectionOptions('server').find(({ name }) => name === 'server.grace')?.default).to.equal('30s');
   });

@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import type { ChartRow } from '../../core/chart.js';
+import { type ChartRow, fromChartRow } from '../../core/chart.js';
 import {
   absent,
   type DestinationSubject,
   destinationClaims,
   instantiate,
 } from '../../core/conformance/index.js';
-import type { Plugin, Row } from '../../core/index.js';
+import type { Plugin } from '../../core/index.js';
 import { eventually, Hookline } from '../support/hookline.js';
 import { root } from '../support/npm.js';
-import { blocksOf, writeConnector, writing } from '../support/pages.js';
+import { blocksOf, writeConnector, writeServerConnector, writing } from '../support/pages.js';
 
 describe('"Write a connector"', () => {
   let folder: string;
@@ -53,6 +53,35 @@ describe('"Write a connector"', () => {
     }
   });
 
+  it('shows the options of a server, which are read as it says', async () => {
+    const connector = join(folder, 'acme');
+    const { default: acme } = (await import(await writeServerConnector(connector))) as {
+      default: Plugin<'destination'>;
+    };
+    const { create, config } = acme;
+    const connectionOf = (options: object) =>
+      (
+        create(config.parse(options), () => undefined as never) as unknown as { connect(): Promise<object> }
+      ).connect();
+    expect(await connectionOf({ url: 'acme://me:p%2Fw@host/base', ssl: true })).to.deep.equal({
+      host: 'host',
+      port: 4000,
+      user: 'me',
+      password: 'p/w',
+      database: 'base',
+      tls: { rejectUnauthorized: true },
+    });
+    expect(config.safeParse({ user: 'me' }).success).to.equal(false);
+  });
+
+  it('shows a test of its own that is in the new package, line by line', async () => {
+    const scaffold = await readFile(join(root, 'connectors/scaffold/test/conformance.test.ts'), 'utf8');
+    const lines = (text: string) => text.split('\n').map((line) => line.trim());
+    const sample = blocksOf(writing, 'js').find((block) => block.includes('new TestDestinations'));
+    expect(sample).to.be.a('string');
+    expect(lines(scaffold)).to.include.members(lines(sample ?? ''));
+  });
+
   it('lands webhooks through its connector, newest first', async () => {
     const server = await Hookline.create(blocksOf(writing, 'yaml')[0] ?? '');
     try {
@@ -77,7 +106,12 @@ describe('"Write a connector"', () => {
         const lines = join(folder, 'lines', table);
         const names = (await readdir(lines)).filter((name) => name.endsWith('.jsonl'));
         const texts = await Promise.all(names.map((name) => readFile(join(lines, name), 'utf8')));
-        return texts.flatMap((text) => text.trimEnd().split('\n').map(toRow));
+        return texts.flatMap((text) =>
+          text
+            .trimEnd()
+            .split('\n')
+            .map((line) => fromChartRow(JSON.parse(line) as ChartRow)),
+        );
       },
       describe: async () =>
         (await readdir(join(folder, 'lines'), { recursive: true }))
@@ -107,14 +141,4 @@ describe('"Write a connector"', () => {
 async function rowsOf(server: Hookline): Promise<string[]> {
   const rows = await server.json<ChartRow[]>('rows', '835212');
   return rows.map((row) => row.__kdd_request_body);
-}
-
-function toRow(line: string): Row {
-  const row = JSON.parse(line) as ChartRow;
-  return {
-    requestId: row.__kdd_request_id,
-    timestamp: row.__kdd_request_unix_timestamp,
-    key: row.__kdd_requester_key,
-    body: Buffer.from(row.__kdd_request_body),
-  };
 }

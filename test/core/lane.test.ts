@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import lmdb from '../../connectors/lmdb/index.js';
 import { Authenticator } from '../../core/authenticator.js';
+import type { Row } from '../../core/chart.js';
 import { instantiate, pluginOf, silent } from '../../core/conformance/instantiate.js';
 import { ConfigError, FencedError, PermanentError, RetryableError } from '../../core/errors.js';
 import { newRequestId } from '../../core/identity.js';
@@ -144,6 +145,37 @@ describe('a lane', () => {
     expect(Date.now() / 1000 - time).to.be.at.least(0.55);
   });
 
+  describe('whose destination parts rows', () => {
+    it('seals only rows of one partition into a batch, in their order', async () => {
+      Object.assign(destination, { partition: ({ body }: Row) => (Number(body.toString()) < 5 ? 'a' : 'b') });
+      await acceptMany(11);
+      await empty();
+      expect(destination.batches).to.deep.equal([
+        ['0', '1', '2', '3', '4'],
+        ['5', '6', '7', '8', '9', '10'],
+      ]);
+    });
+
+    it('lands all where no two rows that follow each other are of one partition', async () => {
+      Object.assign(destination, { partition: ({ body }: Row) => String(Number(body.toString()) % 2) });
+      const bodies = await acceptMany(9);
+      await empty();
+      expect(destination.batches).to.deep.equal(bodies.map((body) => [body]));
+    });
+
+    it('has a batch that was sealed before it did divided by the refusal', async () => {
+      const bodies = await acceptMany(8);
+      const hour = ({ body }: Row) => (Number(body.toString()) < 3 ? 'a' : 'b');
+      destination.refusesBatch = ({ rows }) => new Set(rows.map(hour)).size > 1;
+      await empty();
+      expect(destination.bodies.toSorted()).to.deep.equal(bodies);
+      for (const batch of destination.batches) {
+        expect(new Set(batch.map((body) => Number(body) < 3)).size).to.equal(1);
+      }
+      expect(await spool.dead({})).to.deep.equal([]);
+    });
+  });
+
   it('is not stopped by records that seem to come from the future', async () => {
     time = Date.now() / 1000 + 3600;
     await accept('"from the future"');
@@ -181,6 +213,19 @@ describe('a lane', () => {
         lane: id,
       });
       expect(await metric('hookline_discards_total', { reason: 'wrong token' })).to.equal(1);
+    });
+
+    it('looks a token up anew for what is released, however short ago it was asked about', async () => {
+      spool.quarantine?.keep(60_000);
+      await tokens.setActive(good.stored.key, false);
+      const requestId = await accept('"held"');
+      await empty();
+      await tokens.setActive(good.stored.key, true);
+      const [held] = (await spool.quarantine?.list({ requestId })) ?? [];
+      expect(held && (await spool.quarantine?.release(held))).to.equal(true);
+      await empty();
+      expect(destination.bodies).to.deep.equal(['"held"']);
+      expect(tokens.finds).to.equal(2);
     });
 
     it('asks the store once for each key, and remembers the answer for a few seconds', async () => {
@@ -297,6 +342,54 @@ describe('a lane', () => {
       await accept('1');
       await empty();
       expect(await spool.dead({})).to.have.length(0);
+      expect(destination.bodies).to.deep.equal(['1']);
+    });
+
+    it('condemns no row where a look at the table shows that it was altered', async () => {
+      await accept('1');
+      await empty();
+      destination.refuses = () => new PermanentError('value too long');
+      const altered = new ConfigError('body is varchar(10), not text');
+      destination.tableFaults.push(altered, altered);
+      await acceptMany(5);
+      lane.wake();
+      await eventually('it has halted', async () => lane.status.state === 'halted' || undefined);
+      expect(lane.status.error).to.equal('body is varchar(10), not text');
+      destination.refuses = undefined;
+      await empty();
+      expect(await spool.dead({})).to.have.length(0);
+      expect(destination.bodies).to.deep.equal(['1', '0', '1', '2', '3', '4']);
+    });
+
+    it('says what a look at the table found, which knows more than the write', async () => {
+      await accept('1');
+      await empty();
+      destination.writeFaults.push(new ConfigError('permission denied'));
+      destination.tableFaults.push(new ConfigError('run: GRANT INSERT'));
+      await accept('2');
+      lane.wake();
+      await eventually('it has halted', async () => lane.status.state === 'halted' || undefined);
+      expect(lane.status.error).to.equal('run: GRANT INSERT');
+      await empty();
+    });
+
+    it('lands the batch at once where the look has mended it, as it makes a table that was dropped', async () => {
+      destination.writeFaults.push(new ConfigError('there is no such table'));
+      await accept('1');
+      await empty();
+      expect(lane.status.state).to.equal('running');
+      expect(await metric('hookline_load_failures_total')).to.equal(0);
+      expect(new Set(destination.tried).size).to.equal(1);
+      expect(destination.bodies).to.deep.equal(['1']);
+    });
+
+    it('tries again at once when it is hastened', async () => {
+      destination.writeFaults.push(new RetryableError('ask later', { delay: 60_000 }));
+      await accept('1');
+      lane.wake();
+      await eventually('it waits', async () => lane.status.state === 'retrying' || undefined);
+      lane.hasten();
+      await empty();
       expect(destination.bodies).to.deep.equal(['1']);
     });
 

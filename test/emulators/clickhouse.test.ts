@@ -1,6 +1,17 @@
 import { expect } from 'chai';
-import { destinationClaims, instantiate, makeBatch, makeRow, type TableShape } from 'hookline/conformance';
-import { type Destination, instructionOf, messageOf, type Row } from 'hookline/plugin';
+import {
+  destinationClaims,
+  instantiate,
+  makeBatch,
+  makeRows,
+  never,
+  refused,
+  type TableShape,
+  TestDestinations,
+  type UrlParts,
+  urlWith,
+} from 'hookline/conformance';
+import { instructionOf } from 'hookline/plugin';
 import plugin from '../../connectors/clickhouse/index.js';
 import { decodeRows } from '../../connectors/clickhouse/native.js';
 import { TestClickhouse } from '../support/clickhouse.js';
@@ -30,26 +41,19 @@ const shapes = {
 } satisfies Partial<Record<TableShape, (table: string) => string>>;
 type Shape = keyof typeof shapes;
 
-const makeRows = (length: number): Row[] => Array.from({ length }, () => makeRow());
-
 describe('the clickhouse destination', () => {
   let server: TestClickhouse;
-  const opened: Destination[] = [];
+  const destinations = new TestDestinations(plugin, () => ({ url: server.url, engine }));
+  const ready = destinations.ready.bind(destinations);
+  const at = (parts: UrlParts) => destinations.make({ url: urlWith(server.url, parts) });
 
   before(async function () {
     this.timeout(60_000);
     server = await TestClickhouse.start();
   });
-  afterEach(async () => {
-    for (const destination of opened.splice(0)) await destination.close();
-  });
+  afterEach(() => destinations.close());
   after(() => server.destroy());
 
-  const at = (change: (address: URL) => void) => {
-    const address = new URL(server.url);
-    change(address);
-    return instantiate(plugin, { url: address.href, engine });
-  };
   const claims = destinationClaims({
     make: () => instantiate(plugin, { url: server.url, engine }),
     rows: async (table) =>
@@ -91,33 +95,15 @@ describe('the clickhouse destination', () => {
       options: { url: server.url, engine },
     }),
     misconfigured: {
-      'wrong credentials': () =>
-        at((address) => {
-          address.password = 'not-the-password';
-        }),
-      'missing database': () =>
-        at((address) => {
-          address.pathname = '/nowhere';
-        }),
-      'missing grant': () =>
-        at((address) => {
-          address.username = 'reader';
-          address.password = server.readerPassword;
-        }),
+      'wrong credentials': () => at({ password: 'not-the-password' }),
+      'missing database': () => at({ pathname: '/nowhere' }),
+      'missing grant': () => at({ username: 'reader', password: server.readerPassword }),
     },
     outage: { begin: () => server.stop(), end: () => server.start() },
     secrets: () => [server.password, server.readerPassword, 'not-the-password'],
   });
   for (const claim of claims) it(claim.name, claim.run).timeout(60_000);
 
-  const never = new AbortController().signal;
-  const ready = async (table: string): Promise<Destination> => {
-    const destination = instantiate(plugin, { url: server.url, engine });
-    opened.push(destination);
-    await destination.open(never);
-    await destination.ensureTable(table, never);
-    return destination;
-  };
   const count = async (table: string) =>
     Number((await server.sql(`SELECT count() FROM ${table}`)).toString());
 
@@ -136,9 +122,9 @@ describe('the clickhouse destination', () => {
   for (const [table, [made, reason]] of Object.entries(unsound)) {
     it(`refuses a table that is ${made.split(' ')[0]}, since ${reason}`, async () => {
       await server.sql(`CREATE TABLE ${table} (${columns.join(', ')}) ENGINE = ${made}`);
-      const error = await ready(table).catch((thrown: unknown) => thrown);
+      const error = await refused(ready(table));
       expect(instructionOf(error)).to.equal('config');
-      expect(messageOf(error)).to.include(reason);
+      expect(error.message).to.include(reason);
     });
   }
 
@@ -164,5 +150,44 @@ describe('the clickhouse destination', () => {
     const batch = makeBatch('mixed', [...landed, ...added]);
     for (let n = 0; n < 2; n++) await destination.write(batch, never);
     expect(await count('mixed')).to.equal(12_002);
+  });
+
+  describe('over TLS', () => {
+    const refusal = async (options: object): Promise<string> => {
+      const error = await refused(destinations.make(options).open(never));
+      expect(instructionOf(error), error.message).to.equal('config');
+      return error.message;
+    };
+
+    it('lands rows, and verifies who signed the certificate', async () => {
+      const [url, ssl] = [server.secureUrl, { ca: server.ca }];
+      await (await ready('secure', { url, ssl })).write(makeBatch('secure', makeRows(3)), never);
+      expect(await count('secure')).to.equal(3);
+      expect(await refusal({ url })).to.match(/SELF_SIGNED|UNABLE_TO/);
+      expect(await refusal({ url, ssl: true })).to.match(/SELF_SIGNED|UNABLE_TO/);
+      await destinations.make({ url, ssl: { rejectUnauthorized: false } }).open(never);
+    });
+
+    it('refuses another host than the certificate names, unless told', async () => {
+      const url = urlWith(server.secureUrl, { hostname: 'localhost' });
+      const ssl = { ca: server.ca };
+      expect(await refusal({ url, ssl })).to.include('ERR_TLS_CERT_ALTNAME_INVALID');
+      await destinations.make({ url, ssl: { ...ssl, servername: 'db.example.com' } }).open(never);
+      await destinations.make({ url, ssl: { ...ssl, verifyIdentity: false } }).open(never);
+    });
+
+    it('takes the parts of a url too', async () => {
+      const { port, username: user, password } = new URL(server.secureUrl);
+      const parts = {
+        url: undefined,
+        host: '127.0.0.1',
+        port: Number(port),
+        user,
+        password,
+        database: 'test',
+      };
+      await destinations.make({ ...parts, ssl: { ca: server.ca } }).open(never);
+      expect(await refusal({ ...parts, ssl: true })).to.match(/SELF_SIGNED|UNABLE_TO/);
+    });
   });
 });

@@ -3,12 +3,18 @@ import { expect } from 'chai';
 import {
   destinationClaims,
   instantiate,
+  instruction,
   makeBatch,
   makeRow,
+  never,
+  refused,
   type TableShape,
+  TestDestinations,
   tableShapes,
+  type UrlParts,
+  urlWith,
 } from 'hookline/conformance';
-import { type Destination, type Instruction, instructionOf, messageOf, type Row } from 'hookline/plugin';
+import { instructionOf, type Row } from 'hookline/plugin';
 import type { ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import plugin from '../../connectors/mysql/index.js';
 import { TestMariadb } from '../support/mariadb.js';
@@ -33,22 +39,17 @@ const shapes: Readonly<Record<TableShape, (table: string) => string>> = {
 
 describe('the mysql destination, on MariaDB', () => {
   let server: TestMariadb;
-  const opened: Destination[] = [];
+  const destinations = new TestDestinations(plugin, () => ({ url: server.url }));
+  const ready = destinations.ready.bind(destinations);
+  const at = (parts: UrlParts) => destinations.make({ url: urlWith(server.url, parts) });
 
   before(async function () {
     this.timeout(60_000);
     server = await TestMariadb.start();
   });
-  afterEach(async () => {
-    for (const destination of opened.splice(0)) await destination.close();
-  });
+  afterEach(() => destinations.close());
   after(() => server.destroy());
 
-  const at = (change: (address: URL) => void) => {
-    const address = new URL(server.url);
-    change(address);
-    return instantiate(plugin, { url: address.href });
-  };
   const claims = destinationClaims({
     make: () => instantiate(plugin, { url: server.url }),
     rows: async (table) => {
@@ -82,22 +83,13 @@ describe('the mysql destination, on MariaDB', () => {
       options: { url: server.url },
     }),
     misconfigured: {
-      'wrong credentials': () =>
-        at((address) => {
-          address.password = 'not-the-password';
-        }),
-      'missing database': () =>
-        at((address) => {
-          address.pathname = '/nowhere';
-        }),
+      'wrong credentials': () => at({ password: 'not-the-password' }),
+      'missing database': () => at({ pathname: '/nowhere' }),
       'missing grant': async (table) => {
         await server.sql(`CREATE TABLE IF NOT EXISTS \`${table}\` (${columns.join(', ')})`);
         await server.sql("CREATE USER IF NOT EXISTS reader@127.0.0.1 IDENTIFIED BY 'reader-password'");
         await server.sql('GRANT SELECT, CREATE ON test.* TO reader@127.0.0.1');
-        return at((address) => {
-          address.username = 'reader';
-          address.password = 'reader-password';
-        });
+        return at({ username: 'reader', password: 'reader-password' });
       },
     },
     outage: { begin: () => server.stop(), end: () => server.start() },
@@ -105,35 +97,20 @@ describe('the mysql destination, on MariaDB', () => {
   });
   for (const claim of claims) it(claim.name, claim.run).timeout(60_000);
 
-  const never = new AbortController().signal;
-  const ready = async (table: string, options: object = {}): Promise<Destination> => {
-    const destination = instantiate(plugin, { url: server.url, ...options });
-    opened.push(destination);
-    await destination.open(never);
-    await destination.ensureTable(table, never);
-    return destination;
-  };
-  const refusal = async (call: Promise<unknown>): Promise<[Instruction | undefined, string]> => {
-    const error = await call.then(
-      () => new Error('it was not refused'),
-      (thrown: unknown) => thrown,
-    );
-    return [instructionOf(error), messageOf(error)];
-  };
   const table = columns.join(', ');
 
   it('refuses a table that has no transactions', async () => {
     await server.sql(`CREATE TABLE old (${table}) ENGINE = MyISAM`);
-    const [instruction, message] = await refusal(ready('old'));
-    expect(instruction).to.equal('config');
-    expect(message).to.include('it is MyISAM, not an InnoDB table');
+    const error = await refused(ready('old'));
+    expect(instructionOf(error)).to.equal('config');
+    expect(error.message).to.include('it is MyISAM, not an InnoDB table');
   });
 
   it('refuses a body that MySQL would write anew, or cut, or take apart', async () => {
     const types = ['text CHARACTER SET utf8mb4', 'longtext CHARACTER SET latin1', 'longblob'];
     for (const [at, type] of types.entries()) {
       await server.sql(`CREATE TABLE other_${at} (${table.replace('longtext CHARACTER SET utf8mb4', type)})`);
-      expect((await refusal(ready(`other_${at}`)))[0], type).to.equal('config');
+      expect(await instruction(ready(`other_${at}`)), type).to.equal('config');
     }
   });
 
@@ -142,9 +119,9 @@ describe('the mysql destination, on MariaDB', () => {
       `CREATE TABLE loose (batch_id char(36), table_name varchar(64), \`rows\` bigint, bytes bigint,
                            landed_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))`,
     );
-    const [instruction, message] = await refusal(ready('fine', { ledger: 'loose' }));
-    expect(instruction).to.equal('config');
-    expect(message).to.include('batch_id is not its primary key');
+    const error = await refused(ready('fine', { ledger: 'loose' }));
+    expect(instructionOf(error)).to.equal('config');
+    expect(error.message).to.include('batch_id is not its primary key');
   });
 
   it('notes each batch in the ledger', async () => {
@@ -164,9 +141,9 @@ describe('the mysql destination, on MariaDB', () => {
   it('calls a body above max_allowed_packet permanent, says so, and goes on', async () => {
     const destination = await ready('large');
     const large = makeBatch('large', [makeRow(), makeRow(Buffer.alloc(17 * 1024 ** 2, 'x'))]);
-    const [instruction, message] = await refusal(destination.write(large, never));
-    expect(instruction).to.equal('permanent');
-    expect(message).to.include('max_allowed_packet');
+    const error = await refused(destination.write(large, never));
+    expect(instructionOf(error)).to.equal('permanent');
+    expect(error.message).to.include('max_allowed_packet');
     await destination.write(makeBatch('large', [makeRow()]), never);
     expect(await destination.latest?.('large', 10, never)).to.have.lengthOf(1);
   });
@@ -175,34 +152,32 @@ describe('the mysql destination, on MariaDB', () => {
     const destination = await ready('orders');
     await server.sql('SET GLOBAL read_only = 1');
     try {
-      expect(await refusal(destination.check([], never))).to.deep.equal([
-        'retry',
+      const error = await refused(destination.check([], never));
+      expect(instructionOf(error)).to.equal('retry');
+      expect(error.message).to.equal(
         'warehouse: the server is read-only, perhaps after a failover: is it the primary?',
-      ]);
+      );
     } finally {
       await server.sql('SET GLOBAL read_only = 0');
     }
   });
 
   it('calls a server without TLS a ConfigError where TLS is asked for', async () => {
-    const [instruction, message] = await refusal(ready('orders', { ssl: true }));
-    expect(instruction).to.equal('config');
-    expect(message).to.include('the server has no TLS');
+    const error = await refused(ready('orders', { ssl: true }));
+    expect(instructionOf(error)).to.equal('config');
+    expect(error.message).to.include('the server has no TLS');
   });
 
   it('proves by check that a missing table could be made, and makes none', async () => {
     await server.sql("CREATE USER poor@127.0.0.1 IDENTIFIED BY 'poor-password'");
     await server.sql('GRANT SELECT, INSERT ON test.* TO poor@127.0.0.1');
     await ready('orders');
-    const destination = at((address) => {
-      [address.username, address.password] = ['poor', 'poor-password'];
-    });
-    opened.push(destination);
+    const destination = at({ username: 'poor', password: 'poor-password' });
     await destination.open(never);
     await destination.check(['orders'], never);
-    const [instruction, message] = await refusal(destination.check(['not_there'], never));
-    expect(instruction).to.equal('config');
-    expect(message).to.match(/CREATE command denied.*grant the user SELECT, INSERT and CREATE/);
+    const error = await refused(destination.check(['not_there'], never));
+    expect(instructionOf(error)).to.equal('config');
+    expect(error.message).to.match(/CREATE command denied.*grant the user SELECT, INSERT and CREATE/);
     await server.sql('GRANT CREATE ON test.* TO poor@127.0.0.1');
     await (await ready('fine')).check(['not_there'], never);
     expect(await server.sql<RowDataPacket[]>("SHOW TABLES LIKE 'not_there'")).to.deep.equal([]);
@@ -212,10 +187,7 @@ describe('the mysql destination, on MariaDB', () => {
     const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
     const [, block = ''] = /```sql\n(CREATE DATABASE webhooks CHARACTER.*?)```/s.exec(readme) ?? [];
     for (const statement of block.split(';\n').filter((text) => text !== '')) await server.sql(statement);
-    const url = new URL(server.url);
-    [url.username, url.password, url.pathname] = ['hookline', 'choose-a-password', '/webhooks'];
-    const destination = instantiate(plugin, { url: url.href });
-    opened.push(destination);
+    const destination = at({ username: 'hookline', password: 'choose-a-password', pathname: '/webhooks' });
     await destination.open(never);
     await destination.check(['orders'], never);
     await destination.ensureTable('orders', never);

@@ -26,6 +26,7 @@ describe('the npm package', function () {
       'config/REFERENCE.md',
       'config/example.yaml',
       'connectors/WRITING.md',
+      'connectors/snowflake/README.md',
       'connectors/scaffold/gitignore',
       'dist/server/main.js',
     ]);

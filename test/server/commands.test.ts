@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { eventually, Hookline, hookline } from '../support/hookline.js';
 
@@ -25,12 +28,26 @@ describe('the commands', function () {
   describe('how they are called', () => {
     it('each explain themselves with --help, and exit with 0', async () => {
       const commands = ['serve', 'check', 'init', 'tokens create', 'tokens list', 'tokens activate'];
-      commands.push('tokens deactivate', 'pipelines', 'send', 'rows', 'query', 'drain', 'dead list');
+      commands.push(
+        'tokens deactivate',
+        'pipelines',
+        'send',
+        'rows',
+        'query',
+        'drain',
+        'compact',
+        'dead list',
+      );
       commands.push(
         'dead show',
         'dead replay',
         'dead drop',
+        'dead export',
         'discards list',
+        'request',
+        'discards show',
+        'discards release',
+        'discards drop',
         'schema',
         'plugins',
         'new connector',
@@ -55,6 +72,7 @@ describe('the commands', function () {
         [['tokens', 'create', '--description', 'x', '--expires', 'soon'], /expected a date/],
         [['tokens', 'create', '--description', 'x', '--pipelines', '1,3'], /there is no pipeline 3/],
         [['dead', 'drop'], /say which/],
+        [['discards', 'release'], /say which/],
         [['new', 'connector', 'My_Warehouse'], /expected up to 50 lower case letters/],
         [['new', 'connector', 'duckdb'], /a built-in destination has that name/],
         [['plugins', 'duckbd'], /there is no plugin duckbd; did you mean duckdb\?/],
@@ -237,6 +255,20 @@ pipelines:
     expect([code, stdout.includes('FAIL')], stdout).to.deep.equal([0, false]);
   });
 
+  it('check says once which destination is at fault, and what to do', async () => {
+    await server.configure(
+      configuration.replace(
+        /^destinations:$/m,
+        "$&\n  away: { type: mysql, url: 'mysql://me@127.0.0.1:9/base' }",
+      ),
+    );
+    const { code, stdout } = await server.cli('check');
+    expect(stdout).to.match(
+      /^FAIL {2}destination away: checking: .*\(ECONNREFUSED\); is the server running/m,
+    );
+    expect(code).to.equal(1);
+  });
+
   it('drain says that nothing lands while no server runs', async () => {
     const { code, stderr } = await server.cli('drain');
     expect([code, stderr.includes('no server runs')]).to.deep.equal([1, true]);
@@ -268,7 +300,7 @@ pipelines:
     expect(dead[0]).to.include({
       pipeline: '1',
       destination: 'picky',
-      reason: 'this destination refuses what is bad',
+      reason: 'picky: this destination refuses what is bad',
     });
     expect((await server.json<Rows>('rows', '1')).map((row) => row['__kdd_request_body'])).to.deep.equal([
       '{"good": 3}',
@@ -276,6 +308,16 @@ pipelines:
     const [first, second] = dead.map((letter) => String(letter['requestId']));
     const shown = await server.json<Rows>('dead', 'show', String(first));
     expect(shown[0]).to.include({ requestId: first, __kdd_request_body: '{"bad": 1}' });
+    const reason = String(dead[0]?.['reason']);
+    const part = reason.slice(2, 12).toUpperCase();
+    expect(await server.json<Rows>('dead', 'list', '--reason', part)).to.have.length.greaterThan(0);
+    expect(await server.json<Rows>('dead', 'list', '--reason', 'no such reason')).to.deep.equal([]);
+    const lines = (await server.cli('dead', 'export')).stdout.trimEnd().split('\n');
+    const exported = lines.map((line) => JSON.parse(line) as Rows[number]);
+    expect(exported.map((letter) => letter['requestId'])).to.deep.equal([first, second]);
+    expect(exported[0]).to.deep.equal(shown[0]);
+    const none = await server.cli('dead', 'export', '--pipeline', '2');
+    expect([none.code, none.stdout]).to.deep.equal([0, '']);
     expect((await server.cli('dead', 'drop', String(first))).stdout).to.equal('1 dead letter dropped\n');
     expect((await server.cli('dead', 'drop', String(first))).code).to.equal(1);
 
@@ -296,12 +338,15 @@ pipelines:
       );
       const listed = await server.json<Rows>('plugins');
       expect(listed.map(({ kind, name }) => `${kind} ${name}`)).to.deep.equal([
+        'destination bigquery',
         'destination clickhouse',
         'destination duckdb',
         'destination memory',
         'destination mysql',
+        'destination parquet',
         'destination picky',
         'destination postgres',
+        'destination snowflake',
         'token-store lmdb',
         'token-store postgres',
         'token-store static',
@@ -328,11 +373,19 @@ pipelines:
       }
     });
 
+    it('end quietly when their reader has seen enough', async () => {
+      const main = new URL('../../server/main.js', import.meta.url).pathname;
+      const child = spawn(process.execPath, [main, 'plugins', 'postgres']);
+      child.stdout.destroy();
+      const [error, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+      expect([error, code]).to.deep.equal(['', 0]);
+    });
+
     it('plugins NAME prints every option: type, default, meaning, required, secret', async () => {
       const { code, stdout } = await server.cli('plugins', 'postgres');
       expect(code).to.equal(0);
       const lines = stdout.split('\n');
-      expect(lines).to.include("password\ttext, secret\t\tThe role's password");
+      expect(lines).to.include("password\ttext, secret\t\tThe user's password");
       expect(lines).to.include('connections\twhole number from 1 to 100\t4\tThe most connections at once');
       expect(lines).to.include('flush.bytes\tsize\t16MiB\tA batch is written when it has so many bytes');
       expect(stdout).to.match(/^token store postgres, built in$/m);

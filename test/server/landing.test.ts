@@ -1,27 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { uglyJson } from '../../core/conformance/ugly-json.js';
 import { type Ack, compare, flawless, post } from '../support/ack-log.js';
+import { githubPayloads } from '../support/github-payloads.js';
 import { eventually, Hookline, type TestToken } from '../support/hookline.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { readDuckDb, readPostgres } from '../support/readers.js';
-
-const require = createRequire(import.meta.url);
-
-/** Every payload of GitHub's webhooks that the package has, of the site and of each server version. */
-function githubPayloads(): Buffer[] {
-  return ['api.github.com', 'ghes-31', 'ghes-32', 'ghes-33', 'ghes-34', 'ghes-35'].flatMap((folder) => {
-    const file = require.resolve(`@octokit/webhooks-examples/${folder}/index.json`);
-    const events = JSON.parse(readFileSync(file, 'utf8')) as { examples: unknown[] }[];
-    return events.flatMap(({ examples }) =>
-      examples.map((example) => Buffer.from(JSON.stringify(example, null, 2))),
-    );
-  });
-}
 
 function configuration(more = ''): string {
   return `destinations:
@@ -91,10 +77,10 @@ describe('a webhook posted is a row landed', function () {
     expect(packed.status).to.equal(200);
     await server.cli('drain');
     const rows = await readPostgres(database, 'github');
-    const bodies = rows.map(({ body }) => body.toString('utf8'));
+    const bodies = rows.map(({ body }) => Buffer.from(body).toString());
     expect(bodies).to.include('{"packed":   true}');
     const row = rows.find(({ requestId }) => requestId === marked.answer.data?.__kdd_request_id);
-    expect(row?.body.toString('utf8')).to.equal('{"marked": true}');
+    expect(Buffer.from(row?.body ?? []).toString()).to.equal('{"marked": true}');
   });
 
   it('lets two pipelines share a table', async () => {

@@ -364,7 +364,7 @@ pipelines:
   it('answers 503 OVERLOADED with Retry-After when the spool is full, and 200 again when it is not', async function () {
     this.timeout(40_000);
     const full = await Hookline.create(
-      `spool: { type: lmdb, path: ./data/spool, maxSize: 1MiB }
+      `spool: { type: lmdb, path: ./data/spool, maxSize: 1MiB, maxUnproven: 1MiB }
 destinations:
   out: { type: memory }
 pipelines:
@@ -384,7 +384,7 @@ pipelines:
       expect((await fetch(`${full.adminUrl}/live`)).status).to.equal(200);
 
       await full.stop();
-      await full.configure(`spool: { type: lmdb, path: ./data/spool, maxSize: 1MiB }
+      await full.configure(`spool: { type: lmdb, path: ./data/spool, maxSize: 1MiB, maxUnproven: 1MiB }
 destinations:
   out: { type: memory }
 pipelines:

@@ -28,6 +28,12 @@ pipelines:
       await server.post(url, `${body}x`);
       await server.post(url.replace('pipeline_id=1', 'pipeline_id=2'), body);
       await server.post(`${server.webhookUrl}/?pipeline_id=1&key=${token}&token=${token}`, body);
+      const basic = Buffer.from(`${key}:${token}`).toString('base64');
+      const headers = { Authorization: `Basic ${basic}` };
+      await fetch(`${server.webhookUrl}/?pipeline_id=1`, { method: 'POST', body, headers });
+      await fetch(url.replace('pipeline_id=1', 'pipeline_id=1&x=%'), { method: 'PUT', body });
+      const spool = filesIn(join(server.folder, 'data/spool'));
+      expect(spool.some(({ name }) => name.endsWith('.journal'))).to.equal(true);
       await server.cli('drain');
       await postgres.stop();
       await server.post(url, body);
@@ -40,15 +46,25 @@ pipelines:
         ['tokens', 'list'],
         ['check'],
         ['discards', 'list'],
+        ['dead', 'list'],
         ['rows', '1'],
+        ['query', `SELECT '${key}'`],
+        ['send', '2', server.configFile],
+        ['tokens', 'deactivate', 'no-key'],
+        ['plugins', 'postgres'],
+        ['schema'],
       ]) {
         const { stdout, stderr } = await server.cli(...command);
         said.push(stdout, stderr);
       }
       said.push(await (await fetch(`${server.adminUrl}/metrics`)).text());
-      said.push(await (await fetch(`${server.adminUrl}/api/pipelines`)).text());
+      for (const page of ['api/pipelines', 'api/instance', 'api/pipelines/1/rows', 'ready', `x?token=x`]) {
+        said.push(await (await fetch(`${server.adminUrl}/${page}`)).text());
+      }
       for (const { pid } of [{ pid: server.pid as number }, ...(await server.children())]) {
-        said.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+        said.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), readFileSync(`/proc/${pid}/comm`, 'utf8'));
+        const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
+        expect(environment.includes(token), `the token in the environment of ${pid}`).to.equal(false);
       }
       await postgres.start();
       await server.cli('drain');
@@ -59,18 +75,24 @@ pipelines:
       expect(password).not.to.equal('');
       for (const [what, secret] of [
         ['the token', token],
+        ['the credentials', basic],
         ['the password', password],
         ['the body', 'b4d5ecret'],
       ] as const) {
         for (const text of said)
           expect(text.includes(secret), `${what} in: ${text.slice(0, 500)}`).to.equal(false);
       }
-      const files = filesIn(server.folder);
+      await postgres.stop();
+      // What lies in the spool and in the token store, and nowhere else on the machine that is ours.
+      const files = [...spool, ...filesIn(server.folder), ...filesIn(postgres.folder)];
       expect(files.some(({ bytes }) => bytes.includes(key.slice(0, 8)))).to.equal(true);
       for (const { name, bytes } of files) {
         if (name.endsWith('hookline.yaml')) continue;
         expect(bytes.includes(token), `the token in ${name}`).to.equal(false);
-        expect(bytes.includes(password), `the password in ${name}`).to.equal(false);
+        expect(bytes.includes(basic), `the credentials in ${name}`).to.equal(false);
+        if (!name.startsWith(postgres.folder)) {
+          expect(bytes.includes(password), `the password in ${name}`).to.equal(false);
+        }
       }
     } finally {
       await server.destroy();
@@ -137,18 +159,26 @@ pipelines:
     }
   });
 
-  it('lie in folders that only their owner can enter', async () => {
+  it('lie in folders and files that only their owner can enter', async () => {
     const server = await Hookline.create(`destinations:
-  local: { type: duckdb, path: ./data/warehouse.duckdb }
+  local: { type: duckdb, path: ./data/rows/warehouse.duckdb, flush: { every: 50ms } }
 pipelines:
   1: { destination: local, table: one }
 `);
+    const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
     try {
-      await server.token();
+      const { urls } = await server.token();
       await server.start();
-      for (const folder of ['data/spool', 'data/tokens']) {
-        expect((statSync(join(server.folder, folder)).mode & 0o777).toString(8), folder).to.equal('700');
+      await server.post(urls['1'] as string, '{}');
+      await server.cli('drain');
+      for (const folder of ['data', 'data/spool', 'data/tokens', 'data/rows']) {
+        expect(modeOf(join(server.folder, folder)), folder).to.equal('700');
       }
+      const files = filesIn(join(server.folder, 'data')).filter(({ name }) => !name.endsWith('.wal'));
+      expect(
+        files.map(({ name }) => name).filter((name) => /\.(mdb|journal|duckdb)$/.test(name)),
+      ).not.to.have.length(0);
+      for (const { name } of files) expect(modeOf(name), name).to.equal('600');
     } finally {
       await server.destroy();
     }

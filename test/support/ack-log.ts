@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer } from './hookline.js';
 
 /** What a sender was told: the only source of truth about what must have landed. */
@@ -13,7 +14,7 @@ export interface FoundRow {
   readonly requestId: string;
   readonly timestamp: number;
   readonly key: string;
-  readonly body: Buffer;
+  readonly body: Uint8Array;
 }
 
 /** Posts without `fetch`: a reset connection is nothing special here. Resolves to `undefined` when no answer came. */
@@ -41,21 +42,46 @@ export function post(
   });
 }
 
+/** Counts the connections that it makes. */
+class CountingAgent extends Agent {
+  made = 0;
+
+  override createConnection(
+    ...call: Parameters<Agent['createConnection']>
+  ): ReturnType<Agent['createConnection']> {
+    this.made++;
+    return super.createConnection(...call);
+  }
+}
+
 /** Posts numbered bodies over several connections until it is stopped, and keeps the acks. */
 export class Sender {
   readonly acks: Ack[] = [];
   /** Requests without an answer or with another one than 200: each may have landed, once. */
   unanswered = 0;
   readonly #url: string;
-  readonly #agent: Agent;
+  readonly #agent: CountingAgent;
+  readonly #pause: number;
+  readonly #text: string;
   #stopped = false;
   #number = 0;
   readonly #running: Promise<unknown>;
 
-  constructor(url: string, connections: number) {
+  /**
+   * @param pause milliseconds that each connection waits after an answer
+   * @param text in each body
+   */
+  constructor(url: string, connections: number, pause = 0, text = 'ä"\\\n'.repeat(20)) {
     this.#url = url;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
+    this.#pause = pause;
+    this.#text = text;
+    this.#agent = new CountingAgent({ keepAlive: true, maxSockets: connections });
     this.#running = Promise.all(Array.from({ length: connections }, () => this.#send()));
+  }
+
+  /** How many connections it has made so far: more than it has open when some were dropped. */
+  get connections(): number {
+    return this.#agent.made;
   }
 
   async stop(): Promise<void> {
@@ -66,7 +92,7 @@ export class Sender {
 
   async #send(): Promise<void> {
     while (!this.#stopped) {
-      const body = Buffer.from(JSON.stringify({ number: ++this.#number, text: 'ä"\\\n'.repeat(20) }));
+      const body = Buffer.from(JSON.stringify({ number: ++this.#number, text: this.#text }));
       const reply = await post(this.#url, body, this.#agent);
       const data = reply?.answer.data;
       if (reply?.status === 200 && data !== undefined) {
@@ -75,9 +101,10 @@ export class Sender {
           timestamp: data.__kdd_request_unix_timestamp,
           body,
         });
+        if (this.#pause > 0) await sleep(this.#pause);
       } else {
         this.unanswered++;
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await sleep(20);
       }
     }
   }
@@ -110,7 +137,7 @@ export function compare(acks: readonly Ack[], rows: readonly FoundRow[], key: st
     const row = found.get(ack.requestId);
     found.delete(ack.requestId);
     if (row === undefined) lost++;
-    else if (!Object.is(row.timestamp, ack.timestamp) || row.key !== key || !row.body.equals(ack.body))
+    else if (!Object.is(row.timestamp, ack.timestamp) || row.key !== key || !ack.body.equals(row.body))
       altered++;
   }
   return { lost, doubled, altered, unacked: found.size };

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { Authority } from './certificates.js';
 import { ChildServer } from './child-server.js';
 import { freePorts } from './free-ports.js';
 
@@ -15,11 +16,21 @@ export class TestClickhouse {
   readonly #keeper: ChildServer;
   readonly #server: ChildServer;
   readonly #port: number;
+  /** For TLS. */
+  readonly #securePort: number;
+  readonly #authority: Authority;
 
-  private constructor(keeper: ChildServer, server: ChildServer, port: number) {
+  private constructor(
+    keeper: ChildServer,
+    server: ChildServer,
+    [port, securePort]: readonly [number, number],
+    authority: Authority,
+  ) {
     this.#keeper = keeper;
     this.#server = server;
     this.#port = port;
+    this.#securePort = securePort;
+    this.#authority = authority;
   }
 
   static async start(): Promise<TestClickhouse> {
@@ -27,8 +38,9 @@ export class TestClickhouse {
       await ChildServer.prepare('zookeeper'),
       await ChildServer.prepare('clickhouse'),
     ];
-    const [port = 0, keeperPort = 0, interserverPort = 0] = await freePorts(3);
-    const clickhouse = new TestClickhouse(keeper, server, port);
+    const [port = 0, securePort = 0, keeperPort = 0, interserverPort = 0] = await freePorts(4);
+    const authority = await Authority.create();
+    const clickhouse = new TestClickhouse(keeper, server, [port, securePort], authority);
     await clickhouse.#configure(keeperPort, interserverPort);
     await startKeeper(keeper, keeperPort);
     await clickhouse.start();
@@ -39,6 +51,15 @@ export class TestClickhouse {
   /** The URL of the database `test`, with the administrator's password in it. */
   get url(): string {
     return `http://hookline:${this.password}@127.0.0.1:${this.#port}/test`;
+  }
+
+  /** The same over TLS, with a certificate for `db.example.com` and 127.0.0.1 that `ca` has signed. */
+  get secureUrl(): string {
+    return this.url.replace('http:', 'https:').replace(`:${this.#port}`, `:${this.#securePort}`);
+  }
+
+  get ca(): string {
+    return this.#authority.cert;
   }
 
   /** Runs a statement as the administrator; resolves to what it answers. */
@@ -71,12 +92,21 @@ export class TestClickhouse {
     const user = (name: string, password: string, profile: string) =>
       `<${name}><password>${password}</password><networks><ip>127.0.0.1</ip></networks>
          <profile>${profile}</profile><quota>default</quota></${name}>`;
+    const { cert, key } = await this.#authority.sign('db.example.com', '127.0.0.1');
+    await writeFile(join(folder, 'server.crt'), cert);
+    await writeFile(join(folder, 'server.key'), key);
     await writeFile(
       join(folder, 'config.xml'),
       `<yandex>
         <logger><level>warning</level><console>1</console></logger>
         <listen_host>127.0.0.1</listen_host>
         <http_port>${this.#port}</http_port>
+        <https_port>${this.#securePort}</https_port>
+        <openSSL><server>
+          <certificateFile>${folder}/server.crt</certificateFile>
+          <privateKeyFile>${folder}/server.key</privateKeyFile>
+          <verificationMode>none</verificationMode>
+        </server></openSSL>
         <interserver_http_host>127.0.0.1</interserver_http_host>
         <interserver_http_port>${interserverPort}</interserver_http_port>
         <!-- A small table with parts that were just ignored as repeated is not broken. -->

@@ -57,25 +57,38 @@ export class Hookline {
   /** Everything that the server printed. */
   output = '';
 
-  private constructor(folder: string, webhookPort: number, adminPort: number, env: Record<string, string>) {
+  readonly #limits: string;
+
+  private constructor(
+    folder: string,
+    webhookPort: number,
+    adminPort: number,
+    env: Record<string, string>,
+    limits: string,
+  ) {
+    this.#limits = limits;
     this.folder = folder;
     this.webhookPort = webhookPort;
     this.adminPort = adminPort;
     this.env = env;
   }
 
-  /** @param sections the YAML after the `server` section; spool and tokens lie in the folder */
+  /**
+   * @param sections the YAML after the `server` section; spool and tokens lie in the folder
+   * @param options `limits`: shell commands that run before it, such as `ulimit -n 300`
+   */
   static async create(
     sections: string,
     options: {
       readonly env?: Record<string, string>;
       readonly webhooks?: string;
       readonly server?: string;
+      readonly limits?: string;
     } = {},
   ): Promise<Hookline> {
     const folder = await mkdtemp(join(tmpdir(), 'hookline-test-'));
     const [webhooks = 0, admin = 0] = await freePorts(2);
-    const hookline = new Hookline(folder, webhooks, admin, options.env ?? {});
+    const hookline = new Hookline(folder, webhooks, admin, options.env ?? {}, options.limits ?? ':');
     await hookline.configure(sections, options);
     return hookline;
   }
@@ -212,7 +225,8 @@ ${sections}`,
   }
 
   #spawn(args: readonly string[]): ChildProcess {
-    return spawn(process.execPath, [mainFile, ...args], {
+    const command = `${this.#limits}; exec "$@"`;
+    return spawn('/bin/sh', ['-c', command, 'sh', process.execPath, mainFile, ...args], {
       cwd: this.folder,
       env: { ...process.env, ...this.env },
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -5,25 +5,35 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createConnection, type QueryResult } from 'mysql2/promise';
+import type { Identity } from './certificates.js';
 import { ChildServer } from './child-server.js';
 import { freePorts } from './free-ports.js';
 
 const run = promisify(execFile);
+
+/** What makes a server take TLS, beside plain connections. */
+export interface MariadbTls {
+  readonly identity: Identity;
+  /** Who signs the certificates of clients, in PEM. */
+  readonly clients: string;
+}
 
 /** A real MariaDB on loopback, from the PATH; all settings that matter are its defaults. */
 export class TestMariadb {
   readonly password = randomBytes(12).toString('hex');
   readonly #server: ChildServer;
   readonly #port: number;
+  readonly #tls: MariadbTls | undefined;
 
-  private constructor(server: ChildServer, port: number) {
+  private constructor(server: ChildServer, port: number, tls: MariadbTls | undefined) {
     this.#server = server;
     this.#port = port;
+    this.#tls = tls;
   }
 
-  static async start(): Promise<TestMariadb> {
+  static async start(tls?: MariadbTls): Promise<TestMariadb> {
     const [port = 0] = await freePorts(1);
-    const database = new TestMariadb(await ChildServer.prepare('mariadb'), port);
+    const database = new TestMariadb(await ChildServer.prepare('mariadb'), port, tls);
     await database.#initialise();
     await database.start();
     return database;
@@ -57,6 +67,7 @@ export class TestMariadb {
       '--bind-address=127.0.0.1',
       `--port=${this.#port}`,
       '--skip-name-resolve',
+      ...(this.#tls === undefined ? [] : this.#files.map(([option, file]) => `--ssl-${option}=${file}`)),
     ];
     await this.#server.start('mariadbd', args, () => this.sql('SELECT 1'));
   }
@@ -69,8 +80,19 @@ export class TestMariadb {
     await this.#server.destroy();
   }
 
+  /** The option of each file that TLS takes, where it lies, and what is in it. */
+  get #files(): [option: string, file: string, text: string | undefined][] {
+    const at = (name: string) => join(this.#server.folder, name);
+    return [
+      ['cert', at('server.crt'), this.#tls?.identity.cert],
+      ['key', at('server.key'), this.#tls?.identity.key],
+      ['ca', at('clients.crt'), this.#tls?.clients],
+    ];
+  }
+
   async #initialise(): Promise<void> {
     const { folder } = this.#server;
+    for (const [, file, text] of this.#files) if (text !== undefined) await writeFile(file, text);
     await writeFile(
       join(folder, 'init.sql'),
       `CREATE USER IF NOT EXISTS admin@127.0.0.1 IDENTIFIED BY '${this.password}';

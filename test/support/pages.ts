@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { root } from './npm.js';
 
@@ -15,9 +15,21 @@ export function blocksOf(page: string, language: string): string[] {
 
 /** The connector that "Write a connector" shows, as in a project that has `hookline` and `zod` installed. */
 export async function writeConnector(folder: string): Promise<string> {
-  const [source = ''] = blocksOf(writing, 'js');
+  return await write(folder, 'json-lines.js', blocksOf(writing, 'js')[0] ?? '');
+}
+
+/** Its connector of a server, with a destination that knows how it would connect and no more. */
+export async function writeServerConnector(folder: string): Promise<string> {
+  const source = blocksOf(writing, 'js').find((block) => block.includes('serverAddress({')) ?? '';
+  const destination = 'export class AcmeDestination { constructor(connect) { this.connect = connect; } }';
+  await write(folder, 'destination.js', destination);
+  return await write(folder, 'acme.js', source);
+}
+
+async function write(folder: string, name: string, source: string): Promise<string> {
   const text = source.replace(/'(hookline\/plugin|zod)'/g, (_, name) => `'${import.meta.resolve(name)}'`);
-  const file = join(folder, 'json-lines.js');
+  const file = join(folder, name);
+  await mkdir(folder, { recursive: true });
   await writeFile(file, text);
   await writeFile(join(folder, 'package.json'), '{"type": "module"}');
   return file;

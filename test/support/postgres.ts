@@ -8,12 +8,15 @@ import { dirname, join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import type { Identity } from './certificates.js';
 import { freePorts } from './free-ports.js';
 
 const run = promisify(execFile);
 
 /** A real Postgres on loopback, with a data folder of its own, that dies with this process. */
 export interface TestPostgres {
+  /** Of its data. */
+  readonly folder: string;
   readonly host: string;
   readonly port: number;
   readonly user: string;
@@ -36,8 +39,17 @@ export interface TestPostgres {
   destroy(): Promise<void>;
 }
 
+/** What makes a server take TLS, beside plain connections. */
+export interface PostgresTls {
+  readonly identity: Identity;
+  /** Who signs the certificates of clients, in PEM. */
+  readonly clients: string;
+  /** Lines that go in front of those in pg_hba.conf. */
+  readonly rules: readonly string[];
+}
+
 /** Makes and starts one: some two seconds, so share it within a test file. */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres(tls?: PostgresTls): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'hookline-postgres-'));
   const owner = await serverUser();
   await chmod(folder, 0o755);
@@ -45,7 +57,7 @@ export async function startPostgres(): Promise<TestPostgres> {
   const found = await binaries();
   const usable = owner === undefined ? found : await reachableByAll(found);
   const [port = 0] = await freePorts(1);
-  const server = new Server(folder, owner, port, usable);
+  const server = new Server(folder, owner, port, usable, tls);
   await server.initialise();
   await server.start();
   return server;
@@ -101,30 +113,45 @@ async function serverUser(): Promise<ServerUser | undefined> {
   return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
 }
 
+const tlsSettings = {
+  ssl: 'on',
+  ssl_cert_file: 'server.crt',
+  ssl_key_file: 'server.key',
+  ssl_ca_file: 'clients.crt',
+} as const;
+
 class Server implements TestPostgres {
   readonly host = '127.0.0.1';
   readonly port: number;
   readonly user = 'postgres';
   readonly password = randomBytes(12).toString('hex');
 
-  readonly #folder: string;
+  readonly folder: string;
   readonly #data: string;
   readonly #owner: ServerUser | undefined;
   readonly #binaries: Binaries;
+  readonly #tls: PostgresTls | undefined;
   #process: ChildProcess | undefined;
   #watchdog: ChildProcess | undefined;
   #databases = 0;
 
-  constructor(folder: string, owner: ServerUser | undefined, port: number, binaries: Binaries) {
-    this.#folder = folder;
+  constructor(
+    folder: string,
+    owner: ServerUser | undefined,
+    port: number,
+    binaries: Binaries,
+    tls: PostgresTls | undefined,
+  ) {
+    this.folder = folder;
     this.#data = join(folder, 'data');
     this.#owner = owner;
     this.port = port;
     this.#binaries = binaries;
+    this.#tls = tls;
   }
 
   async initialise(): Promise<void> {
-    const passwordFile = join(this.#folder, 'password');
+    const passwordFile = join(this.folder, 'password');
     await writeFile(passwordFile, `${this.password}\n`, { mode: 0o644 });
     await run(
       this.#binaries.initdb,
@@ -137,13 +164,14 @@ class Server implements TestPostgres {
         '--locale=C',
         '--no-sync',
       ],
-      { ...this.#owner, cwd: this.#folder },
+      { ...this.#owner, cwd: this.folder },
     );
+    if (this.#tls !== undefined) await this.#secure(this.#tls);
     this.#watch();
   }
 
   async start(): Promise<void> {
-    const log = await open(join(this.#folder, 'log'), 'a');
+    const log = await open(join(this.folder, 'log'), 'a');
     const settings = {
       listen_addresses: this.host,
       unix_socket_directories: '',
@@ -152,11 +180,12 @@ class Server implements TestPostgres {
       max_wal_size: '256MB',
       max_connections: '60',
       shared_buffers: '64MB',
+      ...(this.#tls !== undefined && tlsSettings),
     };
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
     const child = spawn(this.#binaries.postgres, ['-D', this.#data, '-p', String(this.port), ...flags], {
       ...this.#owner,
-      cwd: this.#folder,
+      cwd: this.folder,
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
     });
@@ -165,7 +194,7 @@ class Server implements TestPostgres {
     this.#process = child;
     while (!(await this.#ready())) {
       if (child.exitCode !== null || child.signalCode !== null) {
-        throw new Error(`Postgres did not start: ${await readFile(join(this.#folder, 'log'), 'utf8')}`);
+        throw new Error(`Postgres did not start: ${await readFile(join(this.folder, 'log'), 'utf8')}`);
       }
       await sleep(20);
     }
@@ -189,7 +218,7 @@ class Server implements TestPostgres {
     await this.#end('SIGQUIT');
     this.#watchdog?.stdin?.end();
     this.#watchdog = undefined;
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 
   url(database = 'postgres'): string {
@@ -214,6 +243,21 @@ class Server implements TestPostgres {
     }
   }
 
+  async #secure({ identity, clients, rules }: PostgresTls): Promise<void> {
+    const known = join(this.#data, 'pg_hba.conf');
+    const files = {
+      [tlsSettings.ssl_cert_file]: identity.cert,
+      [tlsSettings.ssl_key_file]: identity.key,
+      [tlsSettings.ssl_ca_file]: clients,
+    };
+    for (const [name, text] of Object.entries(files)) {
+      const file = join(this.#data, name);
+      await writeFile(file, text, { mode: 0o600 });
+      if (this.#owner !== undefined) await chown(file, this.#owner.uid, this.#owner.gid);
+    }
+    await writeFile(known, [...rules, await readFile(known, 'utf8')].join('\n'));
+  }
+
   /** Line 8 of postmaster.pid; it is what pg_ctl looks at too. */
   async #ready(): Promise<boolean> {
     const text = await readFile(join(this.#data, 'postmaster.pid'), 'utf8').catch(() => '');
@@ -236,7 +280,7 @@ class Server implements TestPostgres {
     const script = `cat > /dev/null
       pid=$(head -n 1 "$0/data/postmaster.pid" 2>/dev/null) && kill -QUIT "$pid" && sleep 1
       rm -rf "$0"`;
-    const child = spawn('/bin/sh', ['-c', script, this.#folder], {
+    const child = spawn('/bin/sh', ['-c', script, this.folder], {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
     });

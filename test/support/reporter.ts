@@ -1,15 +1,23 @@
 import { appendFileSync } from 'node:fs';
 import Mocha from 'mocha';
 
-/** The usual spec output; where HOOKLINE_TALLY names a file, the run's counts go there as a line of JSON too. */
+/**
+ * The usual spec output; where HOOKLINE_TALLY names a file, the run's counts go there as a line of JSON, and what
+ * failed as a line each.
+ */
 export default class TallyReporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options?: Mocha.MochaOptions) {
     super(runner, options);
     const file = process.env['HOOKLINE_TALLY'];
     if (!file) return;
-    runner.once(Mocha.Runner.constants.EVENT_RUN_END, () => {
+    const { EVENT_RUN_END, EVENT_TEST_FAIL } = Mocha.Runner.constants;
+    const write = (entry: object) => appendFileSync(file, `${JSON.stringify(entry)}\n`);
+    runner.on(EVENT_TEST_FAIL, (test: Mocha.Test, error: Error) => {
+      write({ test: test.fullTitle(), error: error.stack ?? error.message });
+    });
+    runner.once(EVENT_RUN_END, () => {
       const { passes: passed, failures: failed, pending: skipped } = this.stats;
-      appendFileSync(file, `${JSON.stringify({ passed, failed, skipped })}\n`);
+      write({ passed, failed, skipped });
     });
   }
 }

@@ -1,10 +1,10 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { type LaneId, messageOf, OverloadedError, type SpoolRecord } from '../../../core/index.js';
 import { lanePrefix } from '../keys.js';
 import type { Writers } from '../writers.js';
 import { JournalFile } from './file.js';
 import type { JournalFolder } from './folder.js';
 import { Group } from './group.js';
+import { Pace } from './pace.js';
 
 /** A group takes no more than this, except for one record that is larger. */
 const largestGroup = 32 * 1024 * 1024;
@@ -26,8 +26,9 @@ export class Appender {
   #filling: Group | undefined;
   readonly #waiting: Group[] = [];
   #writing: Group | undefined;
+  readonly #pace = new Pace();
+  #gathering = false;
   #file: JournalFile | undefined;
-  #running: Promise<void> | undefined;
   #failure: OverloadedError | undefined;
 
   constructor(folder: JournalFolder, writers: Writers) {
@@ -48,27 +49,30 @@ export class Appender {
   /** @throws Error when the record cannot be stored */
   append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void> {
     let group = this.#filling;
-    if (group === undefined || group.length + record.body.length > largestGroup) group = this.#begin();
+    if (group === undefined || group.length + record.body.length > largestGroup) group = this.#open();
     group.add(this.#namesOf(lanes), record);
-    this.#start();
+    if (this.#writing === undefined) {
+      if (group.count >= this.#pace.enough) this.#next();
+      else this.#gather(group.count);
+    }
     return group.done;
   }
 
   /** After a failure, with no traffic to try: whether a write is taken now. */
   async probe(): Promise<void> {
     if (this.#failure === undefined) return;
-    const group = this.#filling ?? this.#begin();
-    this.#start();
+    const group = this.#filling ?? this.#open();
+    this.#gather(0);
     await group.done;
   }
 
   /** Resolves when nothing is under way. */
   async close(): Promise<void> {
-    while (this.#running !== undefined) await this.#running;
+    for (let last = this.#last; last !== undefined; last = this.#last) await last.done.catch(() => undefined);
     this.#file?.close();
   }
 
-  #begin(): Group {
+  #open(): Group {
     const group = new Group(this.#memory ?? Buffer.allocUnsafeSlow(ownMemory));
     this.#memory = undefined;
     this.#filling = group;
@@ -76,32 +80,54 @@ export class Appender {
     return group;
   }
 
-  #start(): void {
-    this.#running ??= this.#run();
+  /** The group that is written last, as it looks now. */
+  get #last(): Group | undefined {
+    return this.#waiting.at(-1) ?? this.#writing;
   }
 
-  async #run(): Promise<void> {
-    for (;;) {
-      // Whoever is here already, and whoever was answered and asks again at once, may join.
-      await turn();
-      const group = this.#waiting.shift();
-      if (group === undefined) break;
-      if (this.#filling === group) this.#filling = undefined;
-      this.#writing = group;
-      try {
-        await this.#write(group);
+  /**
+   * Begins the next write in a turn of the event loop: whoever is here already, and whoever was answered and
+   * asks again at once, may join. While half of them are waited for, only once a turn brings nobody.
+   */
+  #gather(before: number): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    setImmediate(() => {
+      this.#gathering = false;
+      if (this.#writing !== undefined) return;
+      const count = this.#waiting[0]?.count ?? 0;
+      if (count > before && this.#pace.enough < Number.POSITIVE_INFINITY) this.#gather(count);
+      else this.#next();
+    });
+  }
+
+  /** The next write begins before those of the one before it are answered: it need not wait for that. */
+  #next(): void {
+    const group = this.#waiting.shift();
+    if (group === undefined) return;
+    if (this.#filling === group) this.#filling = undefined;
+    this.#writing = group;
+    const began = performance.now();
+    this.#write(group).then(
+      () => {
+        this.#writing = undefined;
         this.#failure = undefined;
+        const waiting = this.#waiting.reduce((sum, { count }) => sum + count, 0);
+        this.#pace.landed(group.count, waiting, began);
+        if (waiting >= this.#pace.enough) this.#next();
+        else if (this.#waiting.length > 0) this.#gather(-1);
         group.landed();
-      } catch (cause) {
+      },
+      (cause) => {
+        this.#writing = undefined;
         this.#failure = new OverloadedError(
           `the spool takes nothing now: ${messageOf(cause)}; see whether its disk is full or failing`,
           { cause },
         );
+        if (this.#waiting.length > 0) this.#gather(-1);
         group.failed(this.#failure);
-      }
-    }
-    this.#writing = undefined;
-    this.#running = undefined;
+      },
+    );
   }
 
   async #write(group: Group): Promise<void> {

@@ -1,4 +1,5 @@
 import { close, existsSync, fdatasync, rmSync, write } from 'node:fs';
+import { failpoint } from '../../../core/failpoint.js';
 import { thisProcess } from '../process-identity.js';
 import { durably, type JournalFolder, type OpenSegment } from './folder.js';
 import { encodeHeader, headerLength } from './segment.js';
@@ -17,7 +18,7 @@ export class JournalFile {
   readonly #open: OpenSegment;
   #nextFrame: number;
   #end = headerLength;
-  #writtenAt = Date.now();
+  #writtenAt = performance.now();
   #writing = false;
   #closing = false;
 
@@ -42,7 +43,7 @@ export class JournalFile {
 
   /** Nothing was written for so long that a reader might have. */
   get isIdle(): boolean {
-    return Date.now() - this.#writtenAt > idleAfter;
+    return performance.now() - this.#writtenAt > idleAfter;
   }
 
   /** The number of the next frame. */
@@ -78,9 +79,11 @@ export class JournalFile {
         }
         this.#end += frame.length;
         this.#nextFrame++;
-        this.#writtenAt = Date.now();
+        this.#writtenAt = performance.now();
+        failpoint?.('frame.durable');
         resolve();
       };
+      failpoint?.('frame.writing');
       write(this.#open.file, frame, 0, frame.length, this.#end, (error, written) => {
         if (error !== null) settle(error);
         else if (written < frame.length) settle(new Error('the disk took only a part of what was written'));
@@ -95,11 +98,11 @@ export class JournalFile {
     return new Error('its journal was closed by a reader that took this process for gone');
   }
 
-  /** Closes it for good: readers then finish it, and remove it. Without a durable frame it goes at once. */
+  /** Closes it for good: readers then finish it, and remove it. A first one without a durable frame goes at once. */
   abandon(): void {
     this.close();
     try {
-      if (this.#end === headerLength) rmSync(this.#open.path, { force: true });
+      if (this.#segment === 1 && this.#end === headerLength) rmSync(this.#open.path, { force: true });
       else this.#folder.close(this.writer, { segment: this.#segment, path: this.#open.path });
     } catch {
       // The disk does not let it: it stays until this process ends, and is read like any other.

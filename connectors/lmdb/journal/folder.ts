@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { failpoint } from '../../../core/failpoint.js';
 import { isAlive, isForeign, thisProcess } from '../process-identity.js';
 
 const prefix = 'journal-';
@@ -98,8 +99,10 @@ export class JournalFolder {
       const written = writeSync(file, header, 0, header.length, 0);
       if (written < header.length) throw new Error('its header was cut short');
       if (durably === 0) fdatasyncSync(file);
+      failpoint?.('segment.written');
       linkSync(part, path);
       linked = true;
+      failpoint?.('segment.linked');
       rmSync(part);
       this.sync();
       return { path, file };
@@ -125,6 +128,11 @@ export class JournalFolder {
     const spare = !closed && size <= 2 * this.#segmentLength && this.#files(spareName).length < spares;
     if (spare) moveIfThere(path, this.#path(writer, segment, 'spare'));
     else rmSync(path, { force: true });
+  }
+
+  /** Where a segment lies while it is written to. */
+  pathOf(writer: number, segment: number): string {
+    return this.#path(writer, segment, 'journal');
   }
 
   /** Keeps a damaged segment under a name that is no segment's. */

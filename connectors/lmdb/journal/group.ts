@@ -6,6 +6,7 @@ import { frameLength, sealFrame } from './segment.js';
 export class Group {
   #bytes: Buffer;
   #length = frameLength;
+  #count = 0;
   #landed: () => void = () => undefined;
   #failed: (error: unknown) => void = () => undefined;
   /** One promise for all its records. */
@@ -29,6 +30,11 @@ export class Group {
     return this.#length;
   }
 
+  /** Records. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** @throws Error when the record cannot be stored; the group is then as it was */
   add(lanes: Buffer, record: SpoolRecord): void {
     const entry = entryLength(record);
@@ -40,6 +46,7 @@ export class Group {
     at = bytes.writeUInt32LE(entry, at + lanes.length);
     writeEntry(bytes, at, record, false, 0);
     this.#length = end;
+    this.#count++;
   }
 
   /** The frame as it goes to the disk. */

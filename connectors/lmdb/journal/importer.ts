@@ -1,9 +1,11 @@
+import { failpoint } from '../../../core/failpoint.js';
 import type { LaneId, Logger } from '../../../core/index.js';
 import type { Db, Environment } from '../environment.js';
 import { merge } from '../merge.js';
 import { bodyLengthOf, setCumulative, timestampOf } from '../record.js';
 import type { Records } from '../records.js';
-import type { Writer, Writers } from '../writers.js';
+import type { Strangers } from '../strangers.js';
+import { importedRow, Writer } from '../writers.js';
 import { Ends } from './ends.js';
 import type { JournalFolder, SegmentFile, Segments } from './folder.js';
 import { type JournalRecord, recordsOf } from './segment.js';
@@ -11,8 +13,8 @@ import { type Place, readTail, type Tail } from './tail.js';
 
 export type ErrorLogger = Pick<Logger, 'error'>;
 
-/** How far each writer's journal is in LMDB. */
-type Places = Readonly<Record<string, Place>>;
+/** How far each writer's journal is in LMDB, and whether nothing of it will ever follow. */
+type Places = Readonly<Record<string, Place & { readonly ended?: boolean }>>;
 
 const placesKey = Buffer.from('places');
 
@@ -27,32 +29,33 @@ const chunk = 4 * 1024 * 1024;
 /**
  * Moves records from the journal into LMDB, in which a lane is a range. Records and how far they go are one
  * transaction, which takes place only if nobody moved them meanwhile: so any process may do it at any time,
- * and whoever reads the spool does it first.
+ * whoever reads the spool does it first, and all go on in one row, in which a writer's records keep their order
+ * whatever their timestamps say.
  */
 export class Importer {
   readonly #environment: Environment;
   readonly #folder: JournalFolder;
   readonly #records: Records;
-  readonly #writers: Writers;
+  readonly #strangers: Strangers;
   readonly #logger: ErrorLogger;
   readonly #places: Db<Places>;
   readonly #lanes = new Map<string, readonly LaneId[]>();
-  readonly #damaged = new Set<string>();
+  /** What was reported of each file that is not finished. */
+  readonly #damaged = new Map<string, Set<string>>();
   readonly #ends = new Ends();
-  #writer: Writer | undefined;
   #running: Promise<Step> | undefined;
 
   constructor(
     environment: Environment,
     folder: JournalFolder,
     records: Records,
-    writers: Writers,
+    strangers: Strangers,
     logger: ErrorLogger,
   ) {
     this.#environment = environment;
     this.#folder = folder;
     this.#records = records;
-    this.#writers = writers;
+    this.#strangers = strangers;
     this.#logger = logger;
     this.#places = environment.db<Places>('journal', undefined, true);
   }
@@ -100,26 +103,31 @@ export class Importer {
     const again = forsaken.length > 0;
     if (!this.#isNews(places, segments, tails)) return { bytes: 0, more: again };
 
-    this.#writer ??= await this.#writers.next();
-    const writer = this.#writer;
-    const after = Object.fromEntries(tails.map((tail) => [tail.writer, tail.place]));
+    const after = Object.fromEntries(
+      tails.map(({ writer, place, ended }) => [writer, ended ? { ...place, ended } : place]),
+    );
     const version = entry?.version;
+    const strangers = this.#strangers.importing();
     const write = () => {
-      for (const record of inOrder(tails)) this.#put(writer, record);
+      const writer = new Writer(importedRow, (lane) => this.#records.endOf(lane, importedRow));
+      for (const record of inOrder(tails)) {
+        strangers.count(record.entry, this.#put(writer, record));
+      }
+      strangers.note();
       void this.#places.put(placesKey, after, (version ?? 0) + 1);
     };
-    let written = false;
-    try {
-      written = await this.#environment.commit(() =>
-        version === undefined
-          ? this.#places.ifNoExists(placesKey, write)
-          : this.#places.ifVersion(placesKey, version, write),
-      );
-    } finally {
-      // The sequences that it drew are lost, and a writer's row has no holes.
-      if (!written) this.#writer = undefined;
+    failpoint?.('import.read');
+    const written = await this.#environment.commit(() =>
+      version === undefined
+        ? this.#places.ifNoExists(placesKey, write)
+        : this.#places.ifVersion(placesKey, version, write),
+    );
+    failpoint?.('import.committed');
+    if (written) {
+      this.#reportMissing(places, segments);
+      for (const tail of tails) this.#finish(tail, segments.get(tail.writer) ?? []);
     }
-    if (written) for (const tail of tails) this.#finish(tail, segments.get(tail.writer) ?? []);
+    failpoint?.('import.finished');
     const bytes = tails.reduce((sum, tail) => sum + tail.bytes, 0);
     return { bytes, more: again || !written || tails.some((tail) => tail.bytes >= limit) };
   }
@@ -135,16 +143,19 @@ export class Importer {
     return finished || moved;
   }
 
-  #put(writer: Writer, { lanes, entry }: JournalRecord): void {
+  /** Returns in how many lanes it is. */
+  #put(writer: Writer, { lanes: names, entry }: JournalRecord): number {
     const length = bodyLengthOf(entry);
+    const lanes = this.#lanesOf(names);
     let bytes: Buffer | undefined;
-    for (const lane of this.#lanesOf(lanes)) {
+    for (const lane of lanes) {
       // LMDB's thread reads the bytes later: each lane needs its own.
       bytes = bytes === undefined ? entry : Buffer.from(entry);
       const { sequence, cumulative } = writer.advance(lane, length);
       setCumulative(bytes, cumulative);
       this.#records.putEncoded(lane, { writer: writer.number, sequence }, bytes);
     }
+    return lanes.length;
   }
 
   #close(writer: number, segments: readonly SegmentFile[], { segment }: Place): void {
@@ -155,7 +166,7 @@ export class Importer {
   /** Reports damage and gives up what is in LMDB; a damaged file is kept under another name. */
   #finish({ writer, place, ended, damages }: Tail, segments: readonly SegmentFile[]): void {
     for (const { segment, path, what } of damages) {
-      this.#damaged.add(`${writer}/${segment}`);
+      if (!this.#isNewDamage(`${writer}/${segment}`, what)) continue;
       this.#logger.error(
         {},
         `the journal ${path} is damaged: ${what}; what can be read is kept, ` +
@@ -167,6 +178,26 @@ export class Importer {
       if (this.#damaged.delete(`${writer}/${file.segment}`)) this.#folder.setAside(writer, file);
       else this.#folder.retire(writer, file);
     }
+  }
+
+  /** A file goes when its end was read, or, if nothing was ever in it, at its writer's will. */
+  #reportMissing(places: Places, segments: Segments): void {
+    for (const [writer, { segment, frame, ended }] of Object.entries(places)) {
+      if (segments.has(Number(writer)) || ended === true || frame === 1) continue;
+      this.#logger.error(
+        {},
+        `the journal ${this.#folder.pathOf(Number(writer), segment)} is missing: it was read up to group ${frame - 1}, ` +
+          'later requests that were answered may be lost: put the file back, or look after the disk',
+      );
+    }
+  }
+
+  /** A file that is read in several steps shows the same damage in each. */
+  #isNewDamage(file: string, what: string): boolean {
+    const known = this.#damaged.get(file) ?? new Set();
+    if (known.has(what)) return false;
+    this.#damaged.set(file, known.add(what));
+    return true;
   }
 
   #lanesOf(names: Buffer): readonly LaneId[] {

@@ -7,6 +7,8 @@ export default definePlugin({
   kind: 'destination',
   name: 'my-warehouse',
   description: 'Files of JSON lines under a ledger of batches',
+  guarantee:
+    'Rows count once an entry of the ledger names them, which appears by a rename; a batch that comes again finds it.',
   config: z.object({
     folder: path().describe('Where the tables lie; it must be there'),
   }),

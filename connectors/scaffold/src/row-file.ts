@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ChartRow, type Row, toChartRow } from 'hookline/plugin';
+import { type ChartRow, fromChartRow, type Row, toChartRow } from 'hookline/plugin';
 import { syncFolder } from './disk.js';
 import type { Range } from './ledger.js';
 
@@ -45,17 +45,8 @@ export async function readRows(folder: string, { file, from, to }: Range): Promi
   try {
     const { buffer } = await handle.read(Buffer.alloc(to - from), 0, to - from, from);
     const lines = buffer.toString('utf8').trimEnd().split('\n');
-    return lines.map((line) => toRow(JSON.parse(line) as ChartRow));
+    return lines.map((line) => fromChartRow(JSON.parse(line) as ChartRow));
   } finally {
     await handle.close();
   }
-}
-
-function toRow(row: ChartRow): Row {
-  return {
-    requestId: row.__kdd_request_id,
-    timestamp: row.__kdd_request_unix_timestamp,
-    key: row.__kdd_requester_key,
-    body: Buffer.from(row.__kdd_request_body),
-  };
 }

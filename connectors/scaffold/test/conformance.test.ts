@@ -1,8 +1,16 @@
+import assert from 'node:assert';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { absent, type DestinationSubject, destinationClaims, instantiate } from 'hookline/conformance';
-import type { ChartRow, Row } from 'hookline/plugin';
+import {
+  absent,
+  type DestinationSubject,
+  destinationClaims,
+  instantiate,
+  refused,
+  TestDestinations,
+} from 'hookline/conformance';
+import { type ChartRow, fromChartRow, instructionOf, type Row } from 'hookline/plugin';
 import plugin from '../src/index.js';
 
 let folder: string;
@@ -47,15 +55,8 @@ async function readTable(table: string): Promise<Row[]> {
   for (const name of (await readdir(ledger)).filter((name) => name.endsWith('.json'))) {
     const { file, from, to } = JSON.parse(await readFile(join(ledger, name), 'utf8'));
     const bytes = (await readFile(join(folder, table, file))).subarray(from, to);
-    for (const line of bytes.toString().trimEnd().split('\n')) {
-      const row = JSON.parse(line) as ChartRow;
-      rows.push({
-        requestId: row.__kdd_request_id,
-        timestamp: row.__kdd_request_unix_timestamp,
-        key: row.__kdd_requester_key,
-        body: Buffer.from(row.__kdd_request_body),
-      });
-    }
+    const lines = bytes.toString().trimEnd().split('\n');
+    rows.push(...lines.map((line) => fromChartRow(JSON.parse(line) as ChartRow)));
   }
   return rows;
 }
@@ -67,4 +68,13 @@ describe('the destination my-warehouse', () => {
   after(() => rm(folder, { recursive: true }));
 
   for (const claim of destinationClaims(subject)) it(claim.name, claim.run).timeout(120_000);
+
+  const destinations = new TestDestinations(plugin, () => ({ folder }));
+  afterEach(() => destinations.close());
+
+  it('refuses a name that is none of a folder, and says what to do', async () => {
+    const error = await refused(destinations.ready('../outside'));
+    assert.strictEqual(instructionOf(error), 'config');
+    assert.match(error.message, /use 1 to 200 letters/);
+  });
 });

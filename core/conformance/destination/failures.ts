@@ -4,7 +4,7 @@ import { makeBatch, makeRow, makeRows } from '../batches.js';
 import type { Claim } from '../claim.js';
 import { refused, refusedAs, retrying, same, that } from '../proof.js';
 import { expectDiscreet } from '../secrets.js';
-import { misconfigurations, offered } from '../subject.js';
+import { misconfigurations, misconfiguredBy, offered } from '../subject.js';
 import type { DestinationClaim, Stage } from './stage.js';
 import type { DestinationSubject } from './subject.js';
 
@@ -16,7 +16,7 @@ const discreet = 'no error shows a secret, and no message repeats what a sender 
 
 export function failureClaims(subject: DestinationSubject, claim: DestinationClaim): Claim[] {
   const claims = misconfigurations.flatMap((kind) => {
-    const make = offered(`misconfigured: ${kind}`, subject.misconfigured[kind]);
+    const make = misconfiguredBy(subject, kind);
     if (make === undefined) return [];
     return claim(`calls a set-up with ${kind} a ConfigError`, halting, async (stage) => {
       const looked = await stage.make(() => make(stage.table));
@@ -112,7 +112,7 @@ async function failures(subject: DestinationSubject, stage: Stage): Promise<unkn
   };
   const { table, signal } = stage;
   for (const kind of misconfigurations) {
-    const make = offered(`misconfigured: ${kind}`, subject.misconfigured[kind]);
+    const make = misconfiguredBy(subject, kind);
     if (make === undefined) continue;
     const denied = `${table}_denied`;
     const destination = await stage.make(() => make(denied));

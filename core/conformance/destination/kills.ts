@@ -18,7 +18,7 @@ const released = 'once closed, nothing keeps the process alive, also after an op
 export function killClaims(subject: DestinationSubject, claim: DestinationClaim): Claim[] {
   const location = offered('process', subject.process);
   if (location === undefined) return [];
-  const size = Math.min(1500, subject.limits.rows);
+  const size = Math.min(subject.limits.killed ?? 1500, subject.limits.rows);
   const start = (stage: Stage, part: WritingPart) =>
     stage.start('writing-child', {
       ...location(),

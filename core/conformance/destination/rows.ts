@@ -10,6 +10,10 @@ const exact = 'a row is stored as it is: its id and key, its timestamp bit for b
 const whole = 'every row of a batch is stored, as far as the limits go that the subject claims';
 const newest = 'latest gives the newest rows, newest first, exactly as they were written';
 
+const parting = 'the same row is for ever of the same partition, where the destination has them';
+
+const edges = [0, 1e-308, 5e-324, Number.MAX_VALUE, 1577015690.3118637, 0.1 + 0.2, 2 ** 53 + 2];
+
 export function rowClaims({ limits }: DestinationSubject, claim: DestinationClaim): Claim[] {
   return [
     claim('gives every ugly JSON text back byte for byte', exact, async (stage) => {
@@ -36,8 +40,9 @@ export function rowClaims({ limits }: DestinationSubject, claim: DestinationClai
     }),
 
     claim('keeps every float64 timestamp bit for bit', exact, async (stage) => {
-      const edges = [0, 1e-308, 5e-324, Number.MAX_VALUE, 1577015690.3118637, 0.1 + 0.2, 2 ** 53 + 2];
-      const random = Array.from({ length: 5000 }, () => 1.5e9 + Math.random() * 1e9);
+      const hours = Array.from({ length: 50 }, () => 1.5e9 + randomInt(250_000) * 3600);
+      // Some seconds of each, as a destination may part rows by the hour.
+      const random = hours.flatMap((hour) => Array.from({ length: 100 }, () => hour + Math.random() * 100));
       const rows = [...edges, ...random].map((timestamp) => makeRow('1', timestamp));
       await stage.land(rows);
       await stage.holds(rows);
@@ -55,6 +60,15 @@ export function rowClaims({ limits }: DestinationSubject, claim: DestinationClai
       const found = await destination.latest(stage.table, 10, stage.signal);
       same('the ten newest rows', found.map(readable), expected.map(readable));
       same('the number of all rows', (await destination.latest(stage.table, 1000, stage.signal)).length, 30);
+    }),
+
+    claim('parts a row in the same way each time, whichever instance is asked', parting, async (stage) => {
+      const rows = [...makeRows(100), ...edges.map((timestamp) => makeRow('1', timestamp))];
+      const [one, two] = [await stage.make(), await stage.open()];
+      if (one.partition === undefined) return;
+      const parts = [one, two, one].map((each) => rows.map((row) => each.partition?.(row)));
+      same('the partitions of another instance', parts[1], parts[0]);
+      same('the partitions when asked again', parts[2], parts[0]);
     }),
 
     claim('lands every row of a batch, however many there are', whole, async (stage) => {

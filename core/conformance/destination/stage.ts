@@ -96,25 +96,28 @@ export class Stage {
     return await offered('describe', this.#subject.describe)?.();
   }
 
-  /** As many batches as the subject's limits ask for. */
-  batches(rows: readonly Row[]): Batch[] {
+  /** As many batches as the subject's limits and the destination's partitions ask for. */
+  batches(rows: readonly Row[], destination: Destination): Batch[] {
     const { limits } = this.#subject;
     const batches: Batch[] = [];
-    let [from, bytes] = [0, 0];
-    for (const [at, { body }] of rows.entries()) {
-      if (at > from && (at - from >= limits.rows || bytes + body.length > limits.bytes)) {
+    let [from, bytes, part] = [0, 0, undefined as string | undefined];
+    for (const [at, row] of rows.entries()) {
+      const next = destination.partition?.(row);
+      const full = at - from >= limits.rows || bytes + row.body.length > limits.bytes;
+      if (at > from && (full || next !== part)) {
         batches.push(makeBatch(this.table, rows.slice(from, at)));
         [from, bytes] = [at, 0];
       }
-      bytes += body.length;
+      bytes += row.body.length;
+      part = next;
     }
     return [...batches, makeBatch(this.table, rows.slice(from))];
   }
 
-  /** Writes rows to the table, as one batch where the limits allow. */
+  /** Writes rows to the table, as one batch where the limits and the destination's partitions allow. */
   async land(rows: readonly Row[]): Promise<void> {
     const destination = await this.ready();
-    for (const batch of this.batches(rows)) await destination.write(batch, this.signal);
+    for (const batch of this.batches(rows, destination)) await destination.write(batch, this.signal);
   }
 
   /** Exactly these rows are in the table, each once. */

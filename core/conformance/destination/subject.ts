@@ -1,6 +1,6 @@
 import type { Row } from '../../chart.js';
 import type { Destination } from '../../destination.js';
-import type { Absent, Misconfiguration, Outage, PluginLocation } from '../subject.js';
+import type { Absent, Misconfigured, Outage, PluginLocation } from '../subject.js';
 
 /** Shapes of tables that somebody else has made. */
 export const tableShapes = [
@@ -22,7 +22,10 @@ export interface ForeignTables {
 
 /** Rows that the warehouse refuses for ever. */
 export interface RefusedRows {
-  /** Called once the table is there: puts a CHECK on it, say. Leave it out where that takes nothing. */
+  /**
+   * Called once the table is there, and before a row is: puts a CHECK on it, say, or drops it and makes it
+   * anew with a column that refuses. Leave it out where that takes nothing.
+   */
   readonly prepare?: (table: string) => Promise<void>;
   /** A body that is refused. Put a word into it that is nowhere else: the suite looks for it in errors. */
   readonly body: Uint8Array;
@@ -36,6 +39,8 @@ export interface DestinationLimits {
   readonly rows: number;
   /** The bodies of the largest batch together, in bytes: no less than the default of `flush.bytes`. */
   readonly bytes: number;
+  /** The rows of a batch in whose write the process is killed; 1,500 unless given, fewer where reading is slow. */
+  readonly killed?: number;
 }
 
 /**
@@ -82,9 +87,7 @@ export interface DestinationSubject {
    *
    * Each is called several times, also for the same table.
    */
-  readonly misconfigured: Readonly<
-    Record<Misconfiguration, ((table: string) => Destination | Promise<Destination>) | Absent>
-  >;
+  readonly misconfigured: Misconfigured<(table: string) => Destination | Promise<Destination>>;
 
   /** Absent where there is no connection to cut. */
   readonly outage: Outage | Absent;

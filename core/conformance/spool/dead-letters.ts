@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LaneId, laneId } from '../../spool.js';
+import { type DeadLetter, type LaneId, laneId } from '../../spool.js';
 import type { Claim } from '../claim.js';
 import { same, that } from '../proof.js';
-import { bury, fill, ids, lane, other, plenty, settleAll } from './records.js';
+import { bury, fill, ids, lane, other, plenty, settleAll, sum } from './records.js';
 import {
   expectDead,
   expectDepth,
@@ -54,7 +54,7 @@ export function deadLetterClaims(claim: SpoolClaim): Claim[] {
         const died: { readonly lane: LaneId; readonly requestId: string }[] = [];
         for (const each of [...lanes, ...lanes]) {
           const [record] = await fill(spool, each, 1);
-          await bury(spool, each, 1);
+          await bury(spool, each, 1, each === other ? 'the text is too Long' : 'no');
           died.push({ lane: each, requestId: record?.requestId ?? '' });
           await sleep(2);
         }
@@ -66,8 +66,39 @@ export function deadLetterClaims(claim: SpoolClaim): Claim[] {
         await expectDead(spool, { pipeline: '7', destination: 'lake' }, diedIn(laneId('7', 'lake')));
         await expectDead(spool, { requestId: died[5]?.requestId ?? '' }, died.slice(5, 6));
         await expectDead(spool, { pipeline: '83521' }, []);
+        await expectDead(spool, { reason: 'TOO long' }, diedIn(other));
+        await expectDead(spool, { reason: 'no such reason' }, []);
         const counts = [...(await spool.deadCounts())].sort();
         same('the counts of dead letters', counts, lanes.map((each) => [each, 2]).sort());
+      },
+    ),
+
+    claim(
+      'lists page by page, none twice and none left out, while they are taken out',
+      listing,
+      async ({ spool }) => {
+        const lanes = [lane, other, laneId('8352120', 'warehouse')];
+        for (const each of lanes) {
+          await fill(spool, each, 40);
+          await bury(spool, each, 40);
+        }
+        const all = await spool.dead({});
+        for (const size of [1, 7]) {
+          const seen: DeadLetter[] = [];
+          for (let page = await spool.dead({ limit: size }); page.length > 0; ) {
+            seen.push(...page);
+            const after = page.at(-1);
+            page = await spool.dead({ limit: size, ...(after && { after }) });
+          }
+          same(`what pages of ${size} list`, ids(seen), ids(all));
+        }
+        const few = sum(all.slice(0, 3));
+        same('what fits into the bytes', ids(await spool.dead({ bytes: few })), ids(all.slice(0, 3)));
+        same('what comes however few bytes there are', (await spool.dead({ bytes: 1 })).length, 1);
+        const [first, ...rest] = all;
+        if (first === undefined) throw new Error('dead lists nothing after a death');
+        await spool.drop(first);
+        same('what follows one that is gone', ids(await spool.dead({ after: first })), ids(rest));
       },
     ),
 

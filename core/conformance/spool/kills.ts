@@ -8,6 +8,7 @@ import { spread } from '../steps.js';
 import { offered } from '../subject.js';
 import type { AppendingOrder } from './appending-child.js';
 import type { LoadingOrder } from './loading-child.js';
+import { landedIn } from './receipts.js';
 import { bury, fill, ids, lane, other, plenty, sealNext, settleAll, sum } from './records.js';
 import { expectDepth, expectPending, type SpoolClaim, type Stage } from './stage.js';
 import type { SpoolSubject } from './subject.js';
@@ -157,6 +158,7 @@ async function expectAccounted(
   said: string[],
   appended: readonly string[],
 ): Promise<void> {
+  spool.receipts?.keep(86_400_000);
   while ((await spool.depth(lane)).records > 0) {
     const batch = (await spool.sealed(lane)) ?? (await sealNext(spool, lane, 1000));
     said.push(JSON.stringify({ lane, id: batch.id, rows: ids(batch.rows) }));
@@ -175,6 +177,15 @@ async function expectAccounted(
   const discarded = ids((await spool.discards(100_000)).filter((entry) => entry.lane === lane));
   const [count] = (await spool.discardCounts()).filter((entry) => entry.lane === lane);
   same('the count of discards', count?.count ?? 0, discarded.length);
+  const held = await spool.quarantine?.list({ pipeline });
+  if (held !== undefined) {
+    const here = held.filter((one) => one.lane === lane);
+    same('what is held of what was discarded', ids(here).sort(), discarded.toSorted());
+  }
+  if (spool.receipts !== undefined) {
+    const landed = [...written.values()].flat().sort();
+    same('what has a receipt of what landed', (await landedIn(spool.receipts, lane)).sort(), landed);
+  }
   const all = [...[...written.values()].flat(), ...dead, ...discarded];
   const different = new Set(all);
   const lost = appended.filter((id) => !different.has(id));

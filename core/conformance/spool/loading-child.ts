@@ -25,6 +25,8 @@ const order = JSON.parse(process.argv[2] ?? '') as PluginLocation & LoadingOrder
 const spool = (await locate('spool', order))();
 await spool.open(AbortSignal.timeout(20_000));
 await spool.claim(AbortSignal.timeout(20_000));
+spool.quarantine?.keep(86_400_000);
+spool.receipts?.keep(86_400_000);
 process.stdout.write('ready\n');
 
 /** The warehouse's verdict: the same for ever, as a batch that has landed is not refused later. */

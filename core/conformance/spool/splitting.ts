@@ -1,3 +1,4 @@
+import type { SpoolRecord } from '../../spool.js';
 import type { Claim } from '../claim.js';
 import { same } from '../proof.js';
 import { withWrongToken } from './discards.js';
@@ -6,6 +7,8 @@ import { expectRecords, type SpoolClaim } from './stage.js';
 
 const splitting =
   'split replaces a batch by its two halves, under new ids, in its place and order, all or nothing';
+
+const finding = 'find gives the lanes in which a request waits, sealed or not';
 
 export function splittingClaims(claim: SpoolClaim): Claim[] {
   return [
@@ -45,6 +48,23 @@ export function splittingClaims(claim: SpoolClaim): Claim[] {
         same('the number of different ids', new Set([whole, first, ...parts].map(({ id }) => id)).size, 6);
       },
     ),
+
+    claim('finds a request where it waits, and in which batch', finding, async ({ spool }) => {
+      const [sealed, waiting] = await fill(spool, lane, 2);
+      const batch = await sealNext(spool, lane, 1);
+      const find = async (record: SpoolRecord | undefined) => spool.find(record?.requestId ?? '');
+      const of = ({ requestId, timestamp, key, body }: SpoolRecord) => ({
+        requestId,
+        timestamp,
+        key,
+        lane,
+        bytes: body.length,
+      });
+      same('where the sealed one is', await find(sealed), sealed && [{ ...of(sealed), batch: batch.id }]);
+      same('where the waiting one is', await find(waiting), waiting && [of(waiting)]);
+      await spool.settle(batch, 'landed');
+      same('where the landed one is', await find(sealed), []);
+    }),
 
     claim(
       'splits a batch of thousands down to single rows, with discards in it',

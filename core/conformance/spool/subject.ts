@@ -26,6 +26,18 @@ export interface SpoolSubject<S> {
    */
   readonly limit: number | Absent;
 
+  /**
+   * How many bytes unproven records may take where `create` is given that limit. Absent where the spool does
+   * not know its `senders`.
+   */
+  readonly unproven: number | Absent;
+
+  /** Whether it has a `quarantine`. */
+  readonly quarantine: true | Absent;
+
+  /** Whether it has `receipts`. */
+  readonly receipts: true | Absent;
+
   /** Called after each claim, when all views are closed and all child processes are gone. */
   remove(storage: S): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { Claim } from '../claim.js';
 import { refused, refusedAs, retrying } from '../proof.js';
 import { expectDiscreet } from '../secrets.js';
-import { misconfigurations, offered } from '../subject.js';
+import { misconfigurations, misconfiguredBy, offered } from '../subject.js';
 import { expectToken, makeToken, type TokenStoreClaim } from './stage.js';
 import type { TokenStoreSubject } from './subject.js';
 
@@ -12,7 +12,7 @@ const discreet = 'no error shows a secret';
 
 export function failureClaims(subject: TokenStoreSubject, claim: TokenStoreClaim): Claim[] {
   const claims = misconfigurations.flatMap((kind) => {
-    const make = offered(`misconfigured: ${kind}`, subject.misconfigured[kind]);
+    const make = misconfiguredBy(subject, kind);
     if (make === undefined) return [];
     return [
       claim(`calls a set-up with ${kind} a ConfigError`, halting, async (stage) => {

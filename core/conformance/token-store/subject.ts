@@ -1,5 +1,5 @@
 import type { Token, TokenStore } from '../../token-store.js';
-import type { Absent, Misconfiguration, Outage } from '../subject.js';
+import type { Absent, Misconfigured, Outage } from '../subject.js';
 
 /**
  * A token store under test, and the one storage that its views share. It may keep its tokens between
@@ -19,9 +19,7 @@ export interface TokenStoreSubject {
   readonly changes: 'by create and setActive' | Absent;
 
   /** Views, not opened, whose set-up is at fault. */
-  readonly misconfigured: Readonly<
-    Record<Misconfiguration, (() => TokenStore | Promise<TokenStore>) | Absent>
-  >;
+  readonly misconfigured: Misconfigured<() => TokenStore | Promise<TokenStore>>;
 
   /** Absent where there is no connection to cut. */
   readonly outage: Outage | Absent;

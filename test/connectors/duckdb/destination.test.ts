@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once, setMaxListeners } from 'node:events';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,44 +13,35 @@ import {
   absent,
   destinationClaims,
   instantiate,
+  instruction,
   makeBatch,
   makeRow,
+  never,
+  refused,
   type TableShape,
+  TestDestinations,
   tableShapes,
 } from '../../../core/conformance/index.js';
-import { instruction, refused } from '../../../core/conformance/proof.js';
 import { type Destination, instructionOf, type Row } from '../../../core/index.js';
-
-const never = new AbortController().signal;
-setMaxListeners(0, never);
+import { smallDisk } from '../../support/small-disk.js';
 
 describe('the duckdb destination', () => {
   let folder: string;
   let files = 0;
-  const opened: Destination[] = [];
+  const destinations = new TestDestinations(duckdb, () => ({ releaseAfter: '50ms' }));
 
   const newPath = (): string => {
     files += 1;
     return join(folder, `deep ${files}`, 'ware house.duckdb');
   };
-  const make = (path: string, options: object = {}): Destination => {
-    const destination = instantiate(duckdb, { path, releaseAfter: '50ms', ...options });
-    opened.push(destination);
-    return destination;
-  };
-  const ready = async (path: string, table: string, options: object = {}): Promise<Destination> => {
-    const destination = make(path, options);
-    await destination.open(never);
-    await destination.ensureTable(table, never);
-    return destination;
-  };
+  const make = (path: string, options: object = {}) => destinations.make({ path, ...options });
+  const ready = (path: string, table: string, options: object = {}) =>
+    destinations.ready(table, { path, ...options });
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hookline-duckdb-'));
   });
-  afterEach(async () => {
-    for (const destination of opened.splice(0)) await destination.close();
-  });
+  afterEach(() => destinations.close());
   after(() => rm(folder, { recursive: true, force: true }));
 
   describe('by the conformance suite', () => {
@@ -131,9 +122,9 @@ describe('the duckdb destination', () => {
       await destination.open(never);
       await destination.check(['orders'], never);
       expect(await destination.latest?.('orders', 10, never)).to.deep.equal([]);
-      const error = await refused(destination.query?.('SELECT 1', 10, never) ?? Promise.resolve());
+      const error = await refused(destination.query?.('SELECT 1', 10, never));
       expect(instructionOf(error)).to.equal('config');
-      expect((error as Error).message).to.include('nothing yet');
+      expect(error.message).to.include('nothing yet');
       expect(await readdir(folder)).not.to.include(`deep ${files}`);
       await destination.ensureTable('orders', never);
       await destination.close();
@@ -149,10 +140,7 @@ describe('the duckdb destination', () => {
       const batch = makeBatch('orders', [makeRow()]);
       const error = await refused(destination.write(batch, never));
       expect(instructionOf(error)).to.equal('retry');
-      expect((error as Error).message)
-        .to.include(path)
-        .and.to.include(String(other.pid))
-        .and.to.include('warehouse');
+      expect(error.message).to.include(path).and.to.include(String(other.pid)).and.to.include('warehouse');
       other.kill('SIGKILL');
       await once(other, 'exit');
       await destination.write(batch, never);
@@ -178,9 +166,7 @@ describe('the duckdb destination', () => {
         await writeFile(path, content);
         const error = await refused(make(path).open(never));
         expect(instructionOf(error)).to.equal('config');
-        expect((error as Error).message)
-          .to.include(path)
-          .and.to.include('not a DuckDB database');
+        expect(error.message).to.include(path).and.to.include('not a DuckDB database');
         expect(await readFile(path, 'utf8')).to.equal(content);
       }
     });
@@ -193,7 +179,7 @@ describe('the duckdb destination', () => {
       await writeFile(path, content);
       const error = await refused(make(path).open(never));
       expect(instructionOf(error)).to.equal('config');
-      expect((error as Error).message).to.include('newer DuckDB');
+      expect(error.message).to.include('newer DuckDB');
     });
 
     it('is of the newest storage version that we know of when DuckDB is told to make one', async () => {
@@ -212,8 +198,7 @@ describe('the duckdb destination', () => {
     });
 
     it('on a full disk is retryable, and nothing is lost or doubled once there is room', async function () {
-      const disk = await smallDisk();
-      if (disk === undefined) return this.skip();
+      const disk = await smallDisk(this);
       try {
         const destination = await ready(join(disk.path, 'x.duckdb'), 'orders');
         const small = makeBatch('orders', [makeRow()]);
@@ -230,7 +215,7 @@ describe('the duckdb destination', () => {
         await destination.write(small, never);
         expect(await destination.latest?.('orders', 100, never)).to.have.length(13);
       } finally {
-        for (const destination of opened.splice(0)) await destination.close();
+        await destinations.close();
         await disk.destroy();
       }
     });
@@ -403,7 +388,7 @@ describe('the duckdb destination', () => {
         const before = await query('SELECT count(*) FROM orders');
         const error = await refused(query(text));
         expect(instructionOf(error), String(error)).to.equal('permanent');
-        expect((error as Error).message).to.match(/^only read-only statements|^Catalog|cannot be/i);
+        expect(error.message).to.match(/^warehouse: (only read-only statements|Catalog)|cannot be/i);
         expect(await query('SELECT count(*) FROM orders')).to.deep.equal(before);
         expect((await query('SHOW TABLES')).rows).to.deep.equal([['__hookline_batches'], ['orders']]);
       });
@@ -439,16 +424,14 @@ describe('the duckdb destination', () => {
       ] as const) {
         const error = await refused(query(text));
         expect(instructionOf(error), text).to.equal('permanent');
-        expect((error as Error).message)
-          .to.include(words)
-          .and.not.to.include('exception_type');
+        expect(error.message).to.include(words).and.not.to.include('exception_type');
       }
     });
 
     it('stops when the signal fires', async () => {
       const begun = Date.now();
       const endless = 'SELECT count(*) FROM range(1000000000) a, range(1000000) b';
-      await refused(destination.query?.(endless, 1, AbortSignal.timeout(100)) ?? Promise.resolve());
+      await refused(destination.query?.(endless, 1, AbortSignal.timeout(100)));
       expect(Date.now() - begun).to.be.lessThan(5000);
       expect((await query('SELECT 1')).rows).to.deep.equal([[1]]);
     });
@@ -494,29 +477,6 @@ async function hold(path: string): Promise<ChildProcess> {
     once(child, 'close').then(() => Promise.reject(new Error(trouble))),
   ]);
   return child;
-}
-
-interface SmallDisk {
-  readonly path: string;
-  destroy(): Promise<void>;
-}
-
-/** A file system of 16 MiB; only root on Linux can have one. */
-async function smallDisk(): Promise<SmallDisk | undefined> {
-  const path = await mkdtemp(join(tmpdir(), 'hookline-disk-'));
-  const run = async (command: string, ...args: string[]): Promise<boolean> => {
-    const child = spawn(command, args, { stdio: 'ignore' });
-    const [code] = (await once(child, 'close').catch(() => [1])) as [number];
-    return code === 0;
-  };
-  const mounted = await run('mount', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', path);
-  const destroy = async () => {
-    if (mounted) await run('umount', '-l', path);
-    await rm(path, { recursive: true, force: true });
-  };
-  if (mounted && (await stat(path)).isDirectory()) return { path, destroy };
-  await destroy();
-  return undefined;
 }
 
 /** Text that does not compress. */

@@ -219,6 +219,44 @@ describe('the journal of the lmdb spool', () => {
     expect(errors).to.deep.equal([]);
   });
 
+  it('keeps the order of each writer, whichever processes move it and whatever the clocks say', async () => {
+    const [first, second, reader, other] = await Promise.all([open(), open(), open(), open()]);
+    const sent = { first: [] as string[], second: [] as string[] };
+    const append = async (name: 'first' | 'second', timestamp: number) => {
+      const record = makeRecord({ timestamp });
+      await { first, second }[name].append([lane], record);
+      sent[name].push(record.requestId);
+    };
+    await append('first', 20);
+    await reader.depth(lane);
+    await append('second', 11);
+    await reader.depth(lane);
+    await append('second', 12);
+    await other.depth(lane);
+    await append('first', 5);
+    await reader.depth(lane);
+    const found = await landed();
+    for (const ids of Object.values(sent)) expect(found.filter((id) => ids.includes(id))).to.deep.equal(ids);
+  });
+
+  it('is reported when it is gone though its end was never read', async () => {
+    const program = new Program('lmdb-append', [path, log, lane, '1', '0', '600']);
+    while ((await logged()).length < 50) await sleep(10);
+    const spool = await open();
+    await spool.depth(lane);
+    const before = (await logged()).length;
+    while ((await logged()).length < before + 50) await sleep(10);
+    await program.kill();
+    const all = await logged();
+    const file = await only();
+    await rm(file);
+    const found = await landed();
+    expect(found.length).to.be.within(50, all.length - 1);
+    expect(found).to.deep.equal(all.slice(0, found.length));
+    expect(errors).to.have.length(1);
+    expect(errors[0]).to.include(`${file} is missing`).and.include('put the file back');
+  });
+
   it('of a spool whose data file is gone is left alone, and said so', async () => {
     await appended(10);
     await rm(join(path, 'data.mdb'));

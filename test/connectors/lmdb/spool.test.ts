@@ -76,6 +76,9 @@ describe('the lmdb spool', () => {
         options,
       }),
       limit: 4 * 1024 ** 2,
+      unproven: 0.4 * 1024 ** 2,
+      quarantine: true,
+      receipts: true,
       remove: async () => {},
     });
     for (const claim of claims) it(claim.name, claim.run).timeout(60_000);

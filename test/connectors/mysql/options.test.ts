@@ -14,6 +14,7 @@ describe('the options of mysql', () => {
       user: 'us@er',
       password: 'p/w',
       database: 'web hooks',
+      tls: undefined,
     });
   });
 
@@ -22,8 +23,9 @@ describe('the options of mysql', () => {
       host: 'localhost',
       port: 3306,
       user: 'hookline',
-      password: '',
+      password: undefined,
       database: 'webhooks',
+      tls: undefined,
     });
   });
 

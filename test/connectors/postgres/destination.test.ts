@@ -1,40 +1,36 @@
-import { setMaxListeners } from 'node:events';
 import { inspect } from 'node:util';
 import { expect } from 'chai';
 import pg from 'pg';
 import plugins from '../../../connectors/postgres/index.js';
 import {
   destinationClaims,
+  instantiate,
+  instruction,
   makeBatch,
   makeRow,
+  makeRows,
+  never,
+  pluginOf,
+  refused,
   type TableShape,
+  TestDestinations,
   tableShapes,
+  type UrlParts,
+  urlWith,
+  within,
 } from '../../../core/conformance/index.js';
-import { instantiate, pluginOf } from '../../../core/conformance/instantiate.js';
-import { instruction, refused, within } from '../../../core/conformance/proof.js';
-import { type Destination, instructionOf, type Row } from '../../../core/index.js';
+import { instructionOf, type Row } from '../../../core/index.js';
 import { startPostgres, type TestPostgres } from '../../support/postgres.js';
 
 const plugin = pluginOf(plugins, 'destination', 'postgres');
-const never = new AbortController().signal;
-setMaxListeners(0, never);
 
 describe('the postgres destination', () => {
   let server: TestPostgres;
   let url: string;
-  const opened: Destination[] = [];
-
-  const make = (options: object = {}): Destination => {
-    const destination = instantiate(plugin, { url, ...options });
-    opened.push(destination);
-    return destination;
-  };
-  const ready = async (table: string, options: object = {}): Promise<Destination> => {
-    const destination = make(options);
-    await destination.open(never);
-    await destination.ensureTable(table, never);
-    return destination;
-  };
+  const destinations = new TestDestinations(plugin, () => ({ url }));
+  const make = destinations.make.bind(destinations);
+  const ready = destinations.ready.bind(destinations);
+  const at = (parts: UrlParts): string => urlWith(url, parts);
   const count = async (table: string): Promise<number> => {
     const [row] = await server.sql<{ n: number }>(url, `SELECT count(*)::int AS n FROM "${table}"`);
     return row?.n ?? 0;
@@ -44,16 +40,9 @@ describe('the postgres destination', () => {
     server = await startPostgres();
     url = await server.createDatabase();
   });
-  afterEach(async () => {
-    for (const destination of opened.splice(0)) await destination.close();
-  });
+  afterEach(() => destinations.close());
   after(() => server.destroy());
 
-  const at = (change: (address: URL) => void): Destination => {
-    const address = new URL(url);
-    change(address);
-    return instantiate(plugin, { url: address.href });
-  };
   const claims = destinationClaims({
     make: () => instantiate(plugin, { url }),
     rows: async (table): Promise<Row[]> => {
@@ -96,14 +85,8 @@ describe('the postgres destination', () => {
       options: { url },
     }),
     misconfigured: {
-      'wrong credentials': () =>
-        at((address) => {
-          address.password = 'not-the-password';
-        }),
-      'missing database': () =>
-        at((address) => {
-          address.pathname = '/nowhere';
-        }),
+      'wrong credentials': () => make({ url: at({ password: 'not-the-password' }) }),
+      'missing database': () => make({ url: at({ pathname: '/nowhere' }) }),
       'missing grant': async (table) => {
         await server.sql(
           url,
@@ -112,10 +95,7 @@ describe('the postgres destination', () => {
            CREATE TABLE IF NOT EXISTS "${table}" (${columns});
            GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader`,
         );
-        return at((address) => {
-          address.username = 'reader';
-          address.password = 'reader-password';
-        });
+        return make({ url: at({ username: 'reader', password: 'reader-password' }) });
       },
     },
     outage: { begin: () => server.stop(), end: () => server.start() },
@@ -137,7 +117,7 @@ describe('the postgres destination', () => {
 
     it('refuses a body column with a length limit, and says what it expected and found', async () => {
       await server.sql(url, `CREATE TABLE narrow (${columns.replace('body text', 'body varchar(100)')})`);
-      const error = (await refused(ready('narrow'))) as Error;
+      const error = await refused(ready('narrow'));
       expect(instructionOf(error)).to.equal('config');
       expect(error.message).to.include('__kdd_request_body is character varying(100), not text');
       expect(error.message).to.match(/expected \(__kdd_request_id text, .*found \(__kdd_request_id text, /);
@@ -191,6 +171,20 @@ describe('the postgres destination', () => {
       expect(await count('dropped')).to.equal(1);
     });
 
+    it('stores nothing into a column that was altered since, even where its bytes would pass', async () => {
+      for (const type of ['bigint', 'timestamptz']) {
+        const table = `altered_${type}`;
+        const destination = await ready(table);
+        const column = '__kdd_request_unix_timestamp';
+        const using = type === 'bigint' ? `${column}::bigint` : `to_timestamp(${column})`;
+        await server.sql(url, `ALTER TABLE ${table} ALTER ${column} TYPE ${type} USING ${using}`);
+        const error = await refused(destination.write(makeBatch(table, [makeRow()]), never));
+        expect(instructionOf(error), type).to.equal('config');
+        expect(error.message).to.include(`${column} is `);
+        expect(await count(table)).to.equal(0);
+      }
+    });
+
     it('changes nothing when it checks', async () => {
       const empty = await server.createDatabase();
       const destination = make({ url: empty });
@@ -227,13 +221,8 @@ describe('the postgres destination', () => {
     it('takes a batch of 60 MB', async () => {
       const destination = await ready('big');
       const body = Buffer.from(`"${'x'.repeat(10_000_000)}"`);
-      await destination.write(
-        makeBatch(
-          'big',
-          Array.from({ length: 6 }, () => makeRow(body)),
-        ),
-        never,
-      );
+      const rows = Array.from({ length: 6 }, () => makeRow(body));
+      await destination.write(makeBatch('big', rows), never);
       expect(await server.sql(url, 'SELECT DISTINCT length(__kdd_request_body) AS n FROM big')).to.deep.equal(
         [{ n: 10_000_002 }],
       );
@@ -267,6 +256,28 @@ describe('the postgres destination', () => {
       expect(await count('locked')).to.equal(1);
     });
 
+    it('gives up a write that waits for a lock for long, and says whom to look for', async () => {
+      await server.sql(
+        url,
+        "CREATE ROLE hasty LOGIN PASSWORD 'x'; CREATE SCHEMA hasty AUTHORIZATION hasty; ALTER ROLE hasty SET lock_timeout = '200ms'",
+      );
+      const destination = await ready('held', {
+        schema: 'hasty',
+        url: at({ username: 'hasty', password: 'x' }),
+      });
+      const batch = makeBatch('held', [makeRow()]);
+      const holding = server.sql(
+        url,
+        'BEGIN; LOCK TABLE hasty.held IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(1); COMMIT',
+      );
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const error = await refused(destination.write(batch, never));
+      expect(instructionOf(error)).to.equal('retry');
+      expect(error.message).to.include('writing to held').and.include('holds a lock').and.include('pg_locks');
+      await holding;
+      await destination.write(batch, never);
+    });
+
     it('commits durably where synchronous_commit is off', async () => {
       const careless = await server.createDatabase();
       const name = new URL(careless).pathname.slice(1);
@@ -287,25 +298,16 @@ describe('the postgres destination', () => {
 
   describe('set-up', () => {
     const failing = async (options: object): Promise<Error> => {
-      const error = (await refused(make(options).open(never))) as Error;
+      const error = await refused(make(options).open(never));
       for (const text of [error.message, inspect(error, { depth: 10, showHidden: true })]) {
         expect(text).not.to.include(server.password).and.not.to.include('not-the-password');
       }
       expect(error.message).to.include('warehouse');
       return error;
     };
-    const at = (change: (url: URL) => void): string => {
-      const changed = new URL(url);
-      change(changed);
-      return changed.href;
-    };
-
     it('calls a wrong or a missing password a ConfigError', async () => {
       for (const password of ['not-the-password', '']) {
-        const wrong = at((url) => {
-          url.password = password;
-        });
-        expect(instructionOf(await failing({ url: wrong }))).to.equal('config');
+        expect(instructionOf(await failing({ url: at({ password }) }))).to.equal('config');
       }
     });
 
@@ -325,10 +327,7 @@ describe('the postgres destination', () => {
       await server.sql(url, "CREATE ROLE clerk LOGIN PASSWORD 'clerk-password'; CREATE SCHEMA guarded");
       const options = {
         schema: 'guarded',
-        url: at((url) => {
-          url.username = 'clerk';
-          url.password = 'clerk-password';
-        }),
+        url: at({ username: 'clerk', password: 'clerk-password' }),
       };
       await server.sql(url, `CREATE TABLE guarded.orders (${columns})`);
       const mended: string[] = [];
@@ -357,10 +356,7 @@ describe('the postgres destination', () => {
       await server.sql(url, "CREATE ROLE temp LOGIN PASSWORD 'x'; CREATE SCHEMA temps AUTHORIZATION temp");
       const destination = await ready('orders', {
         schema: 'temps',
-        url: at((url) => {
-          url.username = 'temp';
-          url.password = 'x';
-        }),
+        url: at({ username: 'temp', password: 'x' }),
       });
       await destination.write(makeBatch('orders', [makeRow()]), never);
       await server.sql(url, 'REVOKE ALL ON temps.orders FROM temp');
@@ -377,19 +373,13 @@ describe('the postgres destination', () => {
     });
 
     it('calls a server without TLS a ConfigError when TLS is asked for', async () => {
-      const secure = at((url) => {
-        url.searchParams.set('sslmode', 'require');
-      });
-      expect(instructionOf(await failing({ url: secure }))).to.equal('config');
+      const error = await failing({ url: at({ search: 'sslmode=require' }) });
+      expect(instructionOf(error)).to.equal('config');
     });
 
     it('calls a host that does not exist or does not answer retryable', async () => {
       for (const host of ['no-such-host.invalid', '127.0.0.1']) {
-        const away = at((url) => {
-          url.hostname = host;
-          url.port = '9';
-        });
-        const error = await failing({ url: away });
+        const error = await failing({ url: at({ hostname: host, port: '9' }) });
         expect(instructionOf(error)).to.equal('retry');
       }
     });
@@ -455,12 +445,7 @@ describe('the postgres destination', () => {
 
     it('holds every row once after crashes of the server in the middle of writes', async () => {
       const destination = await ready('crashed');
-      const batches = Array.from({ length: 3 }, () =>
-        makeBatch(
-          'crashed',
-          Array.from({ length: 10_000 }, () => makeRow()),
-        ),
-      );
+      const batches = Array.from({ length: 3 }, () => makeBatch('crashed', makeRows(10_000)));
       for (const [n, batch] of batches.entries()) {
         const writing = destination.write(batch, never).catch((error: unknown) => error);
         await new Promise((resolve) => setTimeout(resolve, n * 30));

@@ -1,17 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
-import { type Address, addressOf, readTls } from '../../../connectors/postgres/address.js';
 import plugins from '../../../connectors/postgres/index.js';
-import type { ConnectionOptions } from '../../../connectors/postgres/options.js';
-import { pluginOf } from '../../../core/conformance/instantiate.js';
-import { refused } from '../../../core/conformance/proof.js';
-import { instructionOf } from '../../../core/index.js';
+import { addressOf, type ConnectionOptions } from '../../../connectors/postgres/options.js';
+import { pluginOf } from '../../../core/conformance/index.js';
+import type { ServerAddress } from '../../../core/index.js';
 
 const { config } = pluginOf(plugins, 'destination', 'postgres');
-const parse = (options: object): Address => addressOf(config.parse(options) as ConnectionOptions);
+const parse = (options: object): ServerAddress => addressOf(config.parse(options) as ConnectionOptions);
 const faults = (options: object): string => JSON.stringify(config.safeParse(options).error?.issues);
 
 describe('the postgres options', () => {
@@ -22,7 +17,7 @@ describe('the postgres options', () => {
       user: 'a@b',
       password: 'p/w%',
       database: 'my base',
-      ssl: false,
+      tls: undefined,
     });
     expect(parse({ url: 'postgres://me@[::1]' })).to.include({ host: '::1', port: 5432, database: 'me' });
     expect(parse({ url: 'postgres://me@/base?host=/var/run/postgresql' })).to.include({
@@ -38,16 +33,13 @@ describe('the postgres options', () => {
       user: 'me',
       password: 'x',
       database: 'me',
-      ssl: false,
+      tls: undefined,
     });
   });
 
   it('understand sslmode as libpq does', () => {
-    const verify = (mode: string) => {
-      const { ssl } = parse({ url: `postgres://me@h/b?sslmode=${mode}` });
-      return ssl === false ? false : ssl.verify;
-    };
-    expect(verify('disable')).to.equal(false);
+    const verify = (mode: string) => parse({ url: `postgres://me@h/b?sslmode=${mode}` }).tls?.verify;
+    expect(verify('disable')).to.equal(undefined);
     expect(verify('no-verify')).to.equal('nothing');
     expect(verify('require')).to.equal('nothing');
     expect(verify('require&sslrootcert=/ca.pem')).to.equal('chain');
@@ -56,22 +48,16 @@ describe('the postgres options', () => {
     expect(faults({ url: 'postgres://me@h/b?sslmode=prefer' })).to.include('sslmode is one of');
   });
 
-  it('take certificates as text or as files, and read the files when they connect', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'hookline-pem-'));
-    try {
-      const ssl = { ca: join(folder, 'ca.pem'), cert: '-----BEGIN CERTIFICATE-----\nx' };
-      const address = parse({ user: 'me', ssl });
-      if (address.ssl === false) throw new Error('no TLS');
-      expect(instructionOf(await refused(readTls(address.ssl)))).to.equal('config');
-      await writeFile(ssl.ca, '-----BEGIN CERTIFICATE-----\ny');
-      expect(await readTls(address.ssl)).to.deep.equal({
-        rejectUnauthorized: true,
-        ca: '-----BEGIN CERTIFICATE-----\ny',
-        cert: '-----BEGIN CERTIFICATE-----\nx',
-      });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+  it('take PEM texts and files of the url, which the option ssl overrules', () => {
+    const url = `postgres://me@h/b?sslmode=verify-full&sslrootcert=/ca.pem&sslcert=${encodeURIComponent('-----BEGIN x')}`;
+    expect(parse({ url }).tls).to.deep.equal({
+      verify: 'all',
+      ca: { file: '/ca.pem' },
+      cert: { text: '-----BEGIN x' },
+      key: undefined,
+    });
+    expect(parse({ url, ssl: false }).tls).to.equal(undefined);
+    expect(parse({ url, ssl: { rejectUnauthorized: false } }).tls).to.deep.equal({ verify: 'nothing' });
   });
 
   it('refuse what cannot be meant, and never repeat the url', () => {
@@ -84,6 +70,8 @@ describe('the postgres options', () => {
     ]) {
       expect(faults({ url }), url).to.be.a('string').and.not.to.include('hunter2');
     }
+    expect(faults({ url: 'postgres://h/b' })).to.include('expected user in it');
+    expect(parse({ url: 'postgres://h/b?user=me' }).user).to.equal('me');
     expect(faults({})).to.include('expected url');
     expect(faults({ url: 'postgres://me@h/b', host: 'x' })).to.include('part of the url already');
   });

@@ -1,13 +1,18 @@
 import { expect } from 'chai';
 import plugins from '../../../connectors/postgres/index.js';
-import { tokenStoreClaims } from '../../../core/conformance/index.js';
-import { instantiate, pluginOf } from '../../../core/conformance/instantiate.js';
-import { refused } from '../../../core/conformance/proof.js';
+import {
+  instantiate,
+  never,
+  pluginOf,
+  refused,
+  tokenStoreClaims,
+  type UrlParts,
+  urlWith,
+} from '../../../core/conformance/index.js';
 import { instructionOf, type TokenStore } from '../../../core/index.js';
 import { startPostgres, type TestPostgres } from '../../support/postgres.js';
 
 const plugin = pluginOf(plugins, 'token-store', 'postgres');
-const never = new AbortController().signal;
 
 describe('the postgres token store', () => {
   let server: TestPostgres;
@@ -20,29 +25,16 @@ describe('the postgres token store', () => {
   });
   after(() => server.destroy());
 
-  const at = (change: (address: URL) => void): TokenStore => {
-    const address = new URL(url);
-    change(address);
-    return make({ url: address.href, schema: 'guarded' });
-  };
+  const at = (parts: UrlParts) => make({ url: urlWith(url, parts), schema: 'guarded' });
   const claims = tokenStoreClaims({
     make: () => make(),
     changes: 'by create and setActive',
     misconfigured: {
-      'wrong credentials': () =>
-        at((address) => {
-          address.password = 'not-the-password';
-        }),
-      'missing database': () =>
-        at((address) => {
-          address.pathname = '/nowhere';
-        }),
+      'wrong credentials': () => at({ password: 'not-the-password' }),
+      'missing database': () => at({ pathname: '/nowhere' }),
       'missing grant': async () => {
         await server.sql(url, "CREATE ROLE clerk LOGIN PASSWORD 'clerk-password'; CREATE SCHEMA guarded");
-        return at((address) => {
-          address.username = 'clerk';
-          address.password = 'clerk-password';
-        });
+        return at({ username: 'clerk', password: 'clerk-password' });
       },
     },
     outage: { begin: () => server.stop(), end: () => server.start() },
@@ -59,7 +51,7 @@ describe('the postgres token store', () => {
   it('refuses a table of another shape with a ConfigError', async () => {
     await server.sql(url, 'CREATE TABLE other (key text)');
     const store = make({ table: 'other' });
-    const error = (await refused(store.open(never))) as Error;
+    const error = await refused(store.open(never));
     expect(instructionOf(error)).to.equal('config');
     expect(error.message).to.include('tokens').and.to.include('digest is missing');
     await store.close();

@@ -1,0 +1,139 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { TimeRange } from '../../core/destination.js';
+import type { Outlet } from '../../core/outlet.js';
+import type { Pipeline } from '../../core/pipeline.js';
+import type { Receipts } from '../../core/receipts.js';
+import { reconcile as compare, type RequestIds } from '../../core/reconciler.js';
+import { laneId, type Spool } from '../../core/spool.js';
+import { AdminClient } from '../cli/admin-client.js';
+import { CommandError, exitCodes } from '../cli/exit.js';
+import { configOption, jsonOption, limitOption } from '../cli/options.js';
+import { print, printJson } from '../cli/output.js';
+import { Progress } from '../cli/progress.js';
+import { Session } from '../cli/session.js';
+import { linesOf, type Report, Sum } from '../reconciliation.js';
+import { type ListingPage, requestIdsOf } from '../roles/listings.js';
+
+/** Milliseconds for a page of request ids: the server gives up before. */
+const listingTimeout = 90_000;
+
+interface Options {
+  readonly config: string;
+  readonly json?: boolean;
+  readonly limit: number;
+  readonly destination?: string;
+  readonly from?: Date;
+  readonly to?: Date;
+}
+
+export function reconcile(program: Command): void {
+  program
+    .command('reconcile <pipeline>')
+    .description(
+      'compare what has landed by the receipts with what the warehouse holds; exits with 1 where they differ',
+    )
+    .option('--destination <name>', "one of the pipeline's destinations (all)")
+    .addOption(timeOption('--from <time>', 'requests of that time and later'))
+    .addOption(timeOption('--to <time>', 'requests before that time'))
+    .addOption(limitOption(100, 'request ids named of each kind'))
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((id: string, options: Options) =>
+      Session.run(options.config, async (session) => {
+        const spool = await session.spool();
+        const reports: Report[] = [];
+        for (const outlet of outletsOf(session, id, options)) {
+          reports.push(await reportOn(session, spool, session.pipeline(id), outlet, options));
+        }
+        if (options.json) printJson(reports);
+        else for (const report of reports) for (const line of linesOf(report)) print(line);
+        if (reports.some(({ missing, doubled }) => missing + doubled > 0))
+          process.exitCode = exitCodes.failed;
+      }),
+    );
+}
+
+function timeOption(flags: string, description: string): Option {
+  return new Option(flags, `${description}, such as 2026-11-24T06:00:00Z`).argParser((text) => {
+    const time = new Date(text);
+    if (Number.isNaN(time.getTime()))
+      throw new InvalidArgumentError('expected a time such as 2026-11-24T06:00:00Z');
+    return time;
+  });
+}
+
+function outletsOf(session: Session, id: string, { destination }: Options): Outlet[] {
+  const { destinations } = session.pipeline(id);
+  if (destination !== undefined && !destinations.includes(destination)) {
+    const known = destinations.join(', ');
+    throw new CommandError(
+      `pipeline ${id} has no destination ${destination}; it has: ${known}`,
+      exitCodes.usage,
+    );
+  }
+  return destinations
+    .filter((name) => destination === undefined || name === destination)
+    .map((name) => session.outlet(name));
+}
+
+async function reportOn(
+  session: Session,
+  spool: Spool,
+  pipeline: Pipeline,
+  outlet: Outlet,
+  options: Options,
+): Promise<Report> {
+  const receipts = receiptsOf(session, spool);
+  const lane = laneId(pipeline.id, outlet.name);
+  const range = {
+    from: (options.from?.getTime() ?? Number.NEGATIVE_INFINITY) / 1000,
+    to: (options.to?.getTime() ?? Number.POSITIVE_INFINITY) / 1000,
+  };
+  const { records: waiting } = await spool.depth(lane);
+  const { thrownAway } = await receipts.counts();
+  const whole = new Sum(options.limit);
+  const progress = new Progress(`${lane}: receipts compared`);
+  for await (const part of compare(receipts, lane, range, await listing(session, outlet, pipeline.table))) {
+    whole.add(part);
+    progress.update(whole.receipts);
+  }
+  progress.finish();
+  return {
+    pipeline: pipeline.id,
+    destination: outlet.name,
+    table: pipeline.table,
+    ...whole.report(),
+    waiting,
+    deadLetters: (await spool.deadCounts()).get(lane) ?? 0,
+    receiptsThrownAway: thrownAway,
+  };
+}
+
+function receiptsOf({ config }: Session, { receipts }: Spool): Receipts {
+  if (receipts === undefined) {
+    throw new CommandError(`spool ${config.spool.plugin.name} remembers nothing that has landed`);
+  }
+  return receipts;
+}
+
+/** By the server where one runs, which may be the only one that can open the warehouse. */
+async function listing(session: Session, outlet: Outlet, table: string): Promise<RequestIds> {
+  const admin = await AdminClient.find(session.config);
+  const destination = outlet.name;
+  return async function* (range: TimeRange) {
+    if (admin === undefined) {
+      yield* await requestIdsOf(outlet, table, range, new AbortController().signal);
+      return;
+    }
+    let page = await admin.post<ListingPage>(
+      '/api/request-ids',
+      { destination, table, ...range },
+      listingTimeout,
+    );
+    for (;;) {
+      yield page.ids;
+      if (page.cursor === undefined) return;
+      page = await admin.post<ListingPage>('/api/request-ids', { cursor: page.cursor }, listingTimeout);
+    }
+  };
+}

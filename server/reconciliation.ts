@@ -1,0 +1,89 @@
+import type { Reconciliation } from '../core/reconciler.js';
+
+/** What is told of one destination. */
+export interface Report {
+  readonly pipeline: string;
+  readonly destination: string;
+  readonly table: string;
+  /** Of the first and the last receipt that was compared. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly receipts: number;
+  readonly missing: number;
+  readonly missingRequests: readonly string[];
+  readonly doubled: number;
+  readonly doubledRequests: Readonly<Record<string, number>>;
+  readonly rowsWithoutReceipt: number;
+  readonly waiting: number;
+  readonly deadLetters: number;
+  /** Of all pipelines: receipts that were thrown away before their time. */
+  readonly receiptsThrownAway: number;
+}
+
+/** All parts of a comparison together. */
+export class Sum {
+  readonly #limit: number;
+  #first = Number.POSITIVE_INFINITY;
+  #last = Number.NEGATIVE_INFINITY;
+  #missing = 0;
+  #doubled = 0;
+  #withoutReceipt = 0;
+  readonly #missingRequests: string[] = [];
+  readonly #doubledRequests = new Map<string, number>();
+  receipts = 0;
+
+  /** @param limit how many request ids are named of each kind */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add({ first, last, receipts, missing, doubled, withoutReceipt }: Reconciliation): void {
+    this.#first = Math.min(this.#first, first);
+    this.#last = Math.max(this.#last, last);
+    this.receipts += receipts;
+    this.#missing += missing.length;
+    this.#doubled += doubled.size;
+    this.#withoutReceipt += withoutReceipt;
+    this.#missingRequests.push(...missing.slice(0, this.#limit - this.#missingRequests.length));
+    for (const [id, times] of doubled) {
+      if (this.#doubledRequests.size < this.#limit) this.#doubledRequests.set(id, times);
+    }
+  }
+
+  report() {
+    return {
+      ...(this.receipts > 0 && { from: timeOf(this.#first), to: timeOf(this.#last) }),
+      receipts: this.receipts,
+      missing: this.#missing,
+      missingRequests: this.#missingRequests,
+      doubled: this.#doubled,
+      doubledRequests: Object.fromEntries(this.#doubledRequests),
+      rowsWithoutReceipt: this.#withoutReceipt,
+    };
+  }
+}
+
+function timeOf(timestamp: number): string {
+  return new Date(timestamp * 1000).toISOString();
+}
+
+export function* linesOf(report: Report): Generator<string> {
+  const lane = `${report.pipeline}/${report.destination}`;
+  const { table, receipts, missing, doubled, rowsWithoutReceipt, waiting, deadLetters } = report;
+  if (receipts === 0) {
+    yield `${lane}: there are no receipts to compare; they are kept from when receipts: { keep: 7d } is in the file`;
+  } else {
+    yield `${lane}: ${receipts} receipts of requests from ${report.from} to ${report.to}, compared with table ${table}`;
+    yield `  ${missing} missing: they have landed, and are not there`;
+    for (const id of report.missingRequests) yield `    ${id}`;
+    if (missing > report.missingRequests.length) yield '    …  (--limit names more)';
+    yield `  ${doubled} doubled: they are there more than once`;
+    for (const [id, times] of Object.entries(report.doubledRequests)) yield `    ${id} ${times} times`;
+    if (doubled > Object.keys(report.doubledRequests).length) yield '    …  (--limit names more)';
+    yield `  ${rowsWithoutReceipt} rows of that time have no receipt: of others, from before, or on their way`;
+  }
+  yield `  ${waiting} requests wait, ${deadLetters} are dead letters`;
+  if (report.receiptsThrownAway > 0) {
+    yield `  ${report.receiptsThrownAway} receipts were thrown away early, for want of room: raise the spool's maxSize`;
+  }
+}

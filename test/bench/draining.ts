@@ -1,0 +1,118 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { memoryOf } from '../support/process-usage.js';
+import type { Generator } from './load.js';
+import { median, type Report } from './report.js';
+import type { Extent, Scenario } from './scenario.js';
+import { roles } from './usage.js';
+import { Warehouse } from './warehouse.js';
+
+const run = promisify(execFile);
+
+/** A backlog, as after an outage of the warehouse. */
+export const draining: Scenario = {
+  name: 'draining',
+  about: 'a backlog into the warehouse, beside its own loading of the same rows from a file',
+  async run(report, extent, load) {
+    await drain('postgres', report, extent, load);
+    await drain('duckdb', report, extent, load);
+  },
+};
+
+async function drain(
+  kind: 'postgres' | 'duckdb',
+  report: Report,
+  extent: Extent,
+  load: Generator,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'hookline-bench-'));
+  await chmod(folder, 0o777);
+  const warehouse = await Warehouse.create(kind);
+  const drained: number[] = [];
+  const copied: number[] = [];
+  try {
+    const { urls } = await warehouse.server.token();
+    const backlog = extent.short ? 100_000 : 1_000_000;
+    for (let round = 0; round < extent.rounds; round++) {
+      await fill(warehouse, urls['1'] as string, backlog, load);
+      drained.push(await drainOnce(warehouse, round === 0 ? report : undefined));
+      copied.push(await (kind === 'postgres' ? copyPostgres : copyDuckDb)(warehouse, folder));
+    }
+  } finally {
+    await warehouse.destroy();
+    await rm(folder, { recursive: true });
+  }
+  const ours = report.figure(`${kind}: drained`, median(drained), 'rows/s');
+  const own = kind === 'postgres' ? 'psql \\copy' : 'its own INSERT from a CSV file';
+  const theirs = report.figure(`${kind}: ${own}`, median(copied), 'rows/s');
+  report.ratio(`${kind}: drained / ${own}`, ours / theirs, kind === 'postgres' ? 1 : 0.5);
+}
+
+/** Leaves at least so many records in the spool, with no server running. */
+export async function fill(
+  warehouse: Warehouse,
+  url: string | readonly string[],
+  records: number,
+  load: Generator,
+): Promise<void> {
+  const { server } = warehouse;
+  await server.start('--role', 'ack,admin');
+  while ((await warehouse.waiting()).records < records) await load(url, 64, 2);
+  await server.stop();
+}
+
+/** From the first rows that have landed to the last: rows a second. The start is not what is measured. */
+async function drainOnce(warehouse: Warehouse, report: Report | undefined): Promise<number> {
+  const { server } = warehouse;
+  await server.start('--role', 'load,admin');
+  let [from, since] = [0, 0];
+  let landed = 0;
+  for (let waiting = 1; waiting > 0; await sleep(20)) {
+    landed = await warehouse.landed();
+    if (since === 0 && landed > 0) [from, since] = [landed, performance.now()];
+    waiting = (await warehouse.waiting()).records;
+  }
+  const rate = ((await warehouse.landed()) - from) / ((performance.now() - since) / 1000);
+  const [load] = (await roles(server)).get('load') ?? [];
+  if (load !== undefined)
+    report?.figure(`${warehouse.kind}: most memory of the load role`, memoryOf(load).peak, 'MiB');
+  await server.stop();
+  return rate;
+}
+
+/** The rows that have just been drained go out into a file, and from there into a table of the same kind. */
+async function copyPostgres(warehouse: Warehouse, folder: string): Promise<number> {
+  const { database, postgres } = warehouse;
+  const file = join(folder, 'rows.tsv');
+  const psql = (sql: string) => run('psql', ['-v', 'ON_ERROR_STOP=1', '-qc', sql, database]);
+  await psql(`\\copy bench TO '${file}'`);
+  await postgres?.sql(database, 'DROP TABLE IF EXISTS copied');
+  await postgres?.sql(database, 'CREATE TABLE copied (LIKE bench INCLUDING ALL)');
+  await postgres?.sql(database, 'CHECKPOINT');
+  const begun = performance.now();
+  await psql(`\\copy copied FROM '${file}'`);
+  const seconds = (performance.now() - begun) / 1000;
+  const [found] =
+    (await postgres?.sql<{ rows: number }>(database, 'SELECT count(*)::float8 AS rows FROM copied')) ?? [];
+  await postgres?.sql(database, 'DROP TABLE copied');
+  await postgres?.sql(database, 'TRUNCATE bench');
+  await rm(file);
+  return (found?.rows ?? 0) / seconds;
+}
+
+async function copyDuckDb(warehouse: Warehouse, folder: string): Promise<number> {
+  const file = join(folder, 'rows.csv');
+  await warehouse.duckdb(`COPY bench TO '${file}' (HEADER)`);
+  await warehouse.duckdb('CREATE OR REPLACE TABLE copied AS FROM bench LIMIT 0');
+  const begun = performance.now();
+  await warehouse.duckdb(`INSERT INTO copied FROM read_csv('${file}', header = true, all_varchar = false)`);
+  const seconds = (performance.now() - begun) / 1000;
+  const [found] = await warehouse.duckdb('SELECT count(*)::float8 AS rows FROM copied');
+  await warehouse.duckdb('DROP TABLE copied; DELETE FROM bench; CHECKPOINT');
+  await rm(file);
+  return Number(found?.['rows'] ?? 0) / seconds;
+}

@@ -1,0 +1,18 @@
+import type { Generator } from './load.js';
+import type { Report } from './report.js';
+
+/** How much of everything is measured. */
+export interface Extent {
+  readonly rounds: number;
+  /** Of one round, where time limits it. */
+  readonly seconds: number;
+  /** The short version, as CI runs it. */
+  readonly short: boolean;
+}
+
+export interface Scenario {
+  readonly name: string;
+  /** What it measures, in a line. */
+  readonly about: string;
+  run(report: Report, extent: Extent, load: Generator): Promise<void>;
+}

@@ -1,0 +1,198 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seed } from '../support/attack.js';
+import { eventually, Hookline, isAlive, type TestToken } from '../support/hookline.js';
+import type { TestPostgres } from '../support/postgres.js';
+import { Program } from '../support/program.js';
+import type { Orders } from '../support/sender.js';
+import { arrivalColumn, arrivedInDuckDb, arrivedInPostgres } from './arrivals.js';
+import { finishedLogs, Judge, type Known, notesOf, type Verdict } from './judge.js';
+
+export const table = 'rows';
+
+/** Short batches, so that there are many; DuckDB's file is closed between two of them. */
+const sections = `spool: { type: lmdb, path: ./spool, maxSize: 256MiB }
+destinations:
+  warehouse: { type: postgres, url: "\${DATABASE_URL}", flush: { rows: 500, every: 50ms } }
+  local: { type: duckdb, path: ./warehouse.duckdb, releaseAfter: 20ms, flush: { rows: 1000, every: 200ms } }
+pipelines:
+  1: { destination: [warehouse, local], table: ${table} }
+`;
+
+export type Role =
+  | 'ack worker 1'
+  | 'ack worker 2'
+  | 'load process'
+  | 'all children'
+  | 'the supervisor'
+  | 'everything';
+
+/** A server with two ack workers and two warehouses, senders that never rest, and a checker of its own. */
+export class Scene {
+  readonly server: Hookline;
+  readonly #folder: string;
+  readonly #database: string;
+  readonly #postgres: TestPostgres;
+  readonly #known: Known[] = [];
+  readonly #programs: Program[] = [];
+  #token: TestToken | undefined;
+
+  private constructor(server: Hookline, folder: string, database: string, postgres: TestPostgres) {
+    this.server = server;
+    this.#folder = folder;
+    this.#database = database;
+    this.#postgres = postgres;
+  }
+
+  static async open(postgres: TestPostgres): Promise<Scene> {
+    const folder = await mkdtemp(join(tmpdir(), 'hookline-crash-'));
+    const database = await postgres.createDatabase();
+    await postgres.sql(database, 'CREATE SEQUENCE arrivals');
+    await postgres.sql(
+      database,
+      `CREATE TABLE ${table} (
+         __kdd_request_id text NOT NULL, __kdd_request_unix_timestamp double precision NOT NULL,
+         __kdd_requester_key text NOT NULL, __kdd_request_body text NOT NULL, ${arrivalColumn},
+         CONSTRAINT wholesome CHECK (__kdd_request_body NOT LIKE '%"poison":true%'))`,
+    );
+    await mkdir(join(folder, 'armed'));
+    const server = await Hookline.create(sections, {
+      webhooks: ', workers: 2',
+      env: { DATABASE_URL: database, HOOKLINE_FAILPOINTS: join(folder, 'armed') },
+    });
+    const scene = new Scene(server, folder, database, postgres);
+    scene.#token = await server.token();
+    await server.start();
+    return scene;
+  }
+
+  /** Begins to post. One with a wrong token is acked as well, and nothing of it may land. */
+  send(name: string, rate: number, options: Partial<Orders> = {}, welcome = true): void {
+    const { key, urls } = this.#token as TestToken;
+    const url = welcome ? urls['1'] : urls['1']?.replace(/token=\w+/, `token=${'0'.repeat(64)}`);
+    const orders: Orders = {
+      name,
+      url: url as string,
+      folder: this.#folder,
+      connections: 4,
+      rate,
+      seed: seed + this.#known.length,
+      poison: 0,
+      chunked: false,
+      notes: Number.POSITIVE_INFINITY,
+      ...options,
+    };
+    this.#known.push({ ...orders, key, welcome });
+    this.#programs.push(new Program('sender', [JSON.stringify(orders)]));
+  }
+
+  /** SIGKILL; resolves to how many processes it ended, and waits only for a server that is gone. */
+  async kill(role: Role): Promise<number> {
+    const children = (await this.server.children()).filter(({ pid }) => isAlive(pid));
+    if (role === 'everything' || role === 'the supervisor') {
+      if (role === 'everything') await this.server.killAll();
+      else await this.server.stop('SIGKILL');
+      await this.heal();
+      return role === 'everything' ? children.length + 1 : 1;
+    }
+    const struck = children.filter(({ name }) => role === 'all children' || name === role);
+    for (const { pid } of struck) process.kill(pid, 'SIGKILL');
+    return struck.length;
+  }
+
+  /** Starts the server again where it is gone. */
+  async heal(): Promise<void> {
+    if (this.server.pid === undefined) await this.server.start();
+  }
+
+  /** The next process that comes to the step for the so-manieth time dies there. */
+  async arm(step: string, pass: number): Promise<void> {
+    await writeFile(join(this.#folder, 'armed', step), String(pass));
+  }
+
+  /** Resolves when a process has died at the step. @param lead leads to it, once the server runs */
+  async hit(step: string, lead?: (scene: Scene) => Promise<unknown>): Promise<void> {
+    const armed = join(this.#folder, 'armed', step);
+    let ledAt = 0;
+    await eventually(
+      `step ${step} is reached`,
+      async () => {
+        // Where it was the supervisor that died, its place is this test's to fill.
+        await this.heal();
+        if (existsSync(`${armed}.hit`)) return true;
+        // A process that it needs may just not have been there.
+        if (lead !== undefined && Date.now() - ledAt > 3000) {
+          await lead(this).catch(() => undefined);
+          ledAt = Date.now();
+        }
+        return undefined;
+      },
+      30_000,
+    );
+    await rm(`${armed}.hit`);
+    await this.heal();
+  }
+
+  /** The senders end, everything lands, dead letters are mended, and the server ends. */
+  async finish(): Promise<void> {
+    for (const { pid } of this.#programs) process.kill(pid, 'SIGTERM');
+    for (const program of this.#programs) await program.done();
+    await this.heal();
+    await this.#drain();
+    await this.#postgres.sql(this.#database, `ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS wholesome`);
+    await this.server.cli('dead', 'replay', '--all');
+    await this.#drain();
+  }
+
+  /** What the checker finds in each warehouse; the server must be at rest. */
+  async judge(): Promise<{ readonly acks: number; readonly postgres: Verdict; readonly duckdb: Verdict }> {
+    const [postgres, duckdb] = [new Judge(this.#known), new Judge(this.#known)];
+    for (const { sender, file } of finishedLogs(this.#folder)) {
+      for await (const note of notesOf(file))
+        for (const judge of [postgres, duckdb]) judge.told(sender, note);
+    }
+    for await (const row of arrivedInPostgres(this.#database, table)) postgres.found(row);
+    const file = join(this.server.folder, 'warehouse.duckdb');
+    for await (const row of arrivedInDuckDb(file, table)) duckdb.found(row);
+    return { acks: postgres.acks, postgres: postgres.verdict(), duckdb: duckdb.verdict() };
+  }
+
+  /** What the server said of damage; there is to be none. */
+  get complaints(): string[] {
+    return this.server.output
+      .split('\n')
+      .filter((line) => /damaged|missing|sealed with|sealed already/.test(line));
+  }
+
+  async close(): Promise<void> {
+    for (const program of this.#programs) await program.kill();
+    await this.server.destroy();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #drain(): Promise<void> {
+    await eventually(
+      'everything has landed',
+      async () => {
+        const { code, stderr } = await this.server.cli('drain');
+        if (code !== 0) throw new Error(stderr);
+        return true;
+      },
+      60_000,
+    );
+  }
+}
+
+/** Every step that the source names, found by reading it: so none can be added that is never reached. */
+export async function stepsIn(files: readonly string[]): Promise<string[]> {
+  const steps = await Promise.all(
+    files.map(async (file) =>
+      [...(await readFile(file, 'utf8')).matchAll(/failpoint\?\.\('([^']+)'\)/g)].map(
+        ([, step]) => step as string,
+      ),
+    ),
+  );
+  return steps.flat().sort();
+}

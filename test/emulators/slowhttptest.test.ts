@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
+import { expect } from 'chai';
+import { Rig } from '../support/rig.js';
+import { slowdown } from '../support/slowdown.js';
+
+/** The aim is 0.9; the attacker's own share of the processor, and what else the machine does, are in it too. */
+const least = 0.35;
+
+const configuration = `destinations:
+  local: { type: duckdb, path: ./warehouse.duckdb }
+pipelines:
+  1: { destination: local, table: rows, paused: true }
+`;
+
+/** https://github.com/shekyan/slowhttptest; from Debian's package. */
+const attacks = {
+  'slow headers (slowloris)': ['-H', '-i', '1', '-p', '3'],
+  'slow bodies (R-U-Dead-Yet)': ['-B', '-i', '1', '-s', '100000', '-t', 'POST', '-p', '3'],
+  'slow reading': ['-X', '-w', '1', '-y', '64', '-n', '1', '-z', '1', '-k', '10', '-t', 'POST', '-p', '3'],
+} as const;
+
+describe('under the attacks of slowhttptest honest senders are not held up', function () {
+  this.timeout(180_000);
+  let rig: Rig;
+
+  before(async () => {
+    rig = await Rig.start(configuration);
+  });
+
+  after(() => rig?.destroy());
+
+  for (const [name, options] of Object.entries(attacks)) {
+    it(name, async () => {
+      let attacker: ChildProcess | undefined;
+      let seen = '';
+      const { ratio, unanswered } = await slowdown(rig.urlOf('1'), 5, 2000, {
+        begin: async () => {
+          const url = ['-u', rig.urlOf('1')];
+          attacker = spawn('slowhttptest', ['-c', '500', '-r', '500', '-l', '30', ...options, ...url]);
+          attacker.stdout?.on('data', (text) => {
+            seen += text;
+          });
+          await once(attacker, 'spawn');
+          await sleep(1500);
+          expect(attacker.exitCode, seen).to.equal(null);
+        },
+        end: async () => {
+          attacker?.kill('SIGINT');
+          if (attacker !== undefined && attacker.exitCode === null) await once(attacker, 'close');
+          await sleep(500);
+        },
+      });
+      console.log(`      answers under attack / without: ${ratio.toFixed(2)}`);
+      expect(unanswered).to.equal(0);
+      expect(ratio).to.be.greaterThan(least);
+      expect(stripVTControlCharacters(seen)).to.match(/service available:\s+YES/);
+    });
+  }
+});

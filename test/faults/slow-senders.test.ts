@@ -1,0 +1,59 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { Scoreboard, sized } from '../support/attack.js';
+import { Rig } from '../support/rig.js';
+import { slowdown } from '../support/slowdown.js';
+
+const senders = sized(300, 900);
+const rounds = sized(3, 9);
+const length = sized(1000, 2000);
+/** The aim is 0.9; what else the machine does decides some rounds of a second or two. */
+const least = 0.4;
+
+const program = fileURLToPath(new URL('../support/slow-senders.js', import.meta.url));
+const board = new Scoreboard('slow senders');
+
+const configuration = `destinations:
+  local: { type: duckdb, path: ./warehouse.duckdb }
+pipelines:
+  1: { destination: local, table: rows, paused: true }
+`;
+
+describe('slow senders', function () {
+  this.timeout(180_000);
+  let rig: Rig;
+  let attackers: ChildProcess;
+
+  before(async () => {
+    rig = await Rig.start(configuration);
+    const { pathname, search } = new URL(rig.urlOf('1'));
+    const target = pathname + search;
+    attackers = spawn(process.execPath, [program, String(rig.server.webhookPort), String(senders), target]);
+  });
+
+  after(async () => {
+    attackers?.stdin?.end();
+    await rig?.destroy();
+  });
+
+  it(`${senders} of them, in headers, bodies and unread answers, hold up no honest one`, async () => {
+    const tell = async (what: 'on' | 'off', settle: number) => {
+      attackers.stdin?.write(`${what}\n`);
+      await sleep(settle);
+    };
+    const { without, under, ratio, unanswered } = await slowdown(rig.urlOf('1'), rounds, length, {
+      begin: () => tell('on', 700),
+      end: () => tell('off', 700),
+    });
+    console.log(
+      `      ${rounds} rounds in turn: ${without} answers without, ${under} under attack, ratio ${ratio.toFixed(2)}`,
+    );
+    expect(unanswered).to.equal(0);
+    expect(ratio).to.be.greaterThan(least);
+    expect((await fetch(`${rig.server.adminUrl}/ready`)).status).to.equal(200);
+    board.add('connections of slow senders', senders * rounds);
+    board.print();
+  });
+});
