@@ -26,6 +26,7 @@ export {
   type PluginInstances,
   type PluginKind,
 } from './plugin.js';
+export { pulled } from './pulled.js';
 export type { HeldCounts, HeldDiscard, HeldFilter, Quarantine } from './quarantine.js';
 export type { BatchReceipts, Receipt, ReceiptCounts, Receipts, ReceiptsSummary } from './receipts.js';
 export { type SenderId, type Senders, senderId } from './sender.js';

@@ -84,6 +84,9 @@ function guarantees(config: Config, pipeline: Pipeline, targets: readonly Destin
         ? `In ${name}: the connector ${plugin.name} does not say how a batch lands once; ask its documentation.`
         : `In ${name}: ${own}`;
     }),
+    config.receipts === undefined
+      ? 'Of what has landed no receipt is kept: hookline request does not find it any more. receipts: { keep: 7d } would keep one.'
+      : `Of each row that has landed a receipt is kept for ${span(config.receipts.keep)}, as far as there is room: hookline request tells when and where it landed, and hookline reconcile ${pipeline.id} whether it is there still, and once.`,
     `After it was removed from the configuration pipeline ${pipeline.id} keeps what waits, and lands it when it is put back.`,
   ];
 }

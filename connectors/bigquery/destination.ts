@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Batch, Destination, Row, TableName } from 'hookline/plugin';
+import type { Batch, Destination, Row, TableName, TimeRange } from 'hookline/plugin';
 import { Dataset } from './dataset.js';
 import { GivenUp } from './given-up.js';
 import { Jobs } from './jobs.js';
@@ -79,6 +79,13 @@ export class BigqueryDestination implements Destination {
     const found = await this.#dataset.fits(table, signal);
     if (found === undefined) return [];
     return await this.#queries.latest(table, found, limit, this.#dataset.location, signal);
+  }
+
+  async *requestIds(table: TableName, range: TimeRange, signal: AbortSignal): AsyncGenerator<string[]> {
+    checkName(table);
+    const found = await this.#dataset.fits(table, signal);
+    if (found === undefined) return;
+    yield* this.#queries.requestIds(table, found, range, this.#dataset.location, signal);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chart, type Row } from 'hookline/plugin';
+import { chart, type Row, type TimeRange } from 'hookline/plugin';
 import { quoteName, quoteText } from './name.js';
 import type { BigqueryOptions } from './options.js';
 import type { Service } from './service.js';
@@ -22,6 +22,9 @@ const windows = [2, 32];
 
 /** A look at the newest rows may cost as much as this: bytes that are billed, some 0.6 USD. */
 const mostForALook = 100 * 1024 ** 3;
+
+/** Rows of one page, at most; one that is too large has fewer. */
+const pageLength = 50_000;
 
 /** What we read: a query, which BigQuery bills by the bytes of the columns and partitions in it. */
 export class Queries {
@@ -52,6 +55,24 @@ export class Queries {
     return (await this.#read(`${from} ${order}`, location, signal, mostForALook)).map(rowOf);
   }
 
+  /** The request ids of a range, a page of BigQuery's at a time. */
+  async *requestIds(
+    name: string,
+    table: Table,
+    { from, to }: TimeRange,
+    location: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<string[]> {
+    const float = (value: number) => `CAST('${value}' AS FLOAT64)`;
+    // A row is in the partition of a later day, or in that of its own.
+    const partitions = isByIngestion(table) ? ` AND ${after(from * 1000, table)}` : '';
+    const query = `SELECT ${requestId} FROM ${this.#quote(name)}
+       WHERE ${timestamp} >= ${float(from)} AND ${timestamp} < ${float(to)}${partitions}`;
+    for await (const rows of this.#pages(query, location, signal, mostForALook)) {
+      if (rows.length > 0) yield rows.map(([id]) => id ?? '');
+    }
+  }
+
   /** Whether a row is in the table. @param since milliseconds since the epoch: it has not landed before */
   async has(
     name: string,
@@ -61,9 +82,7 @@ export class Queries {
     since: number,
     signal: AbortSignal,
   ): Promise<boolean> {
-    // Partitions of a year begin on the 1st of January.
-    const start = `TIMESTAMP_TRUNC(TIMESTAMP_MILLIS(${Math.trunc(since) - 86_400_000}), YEAR)`;
-    const where = isByIngestion(table) ? ` AND (_PARTITIONTIME >= ${start} OR _PARTITIONTIME IS NULL)` : '';
+    const where = isByIngestion(table) ? ` AND ${after(since, table)}` : '';
     const found = await this.#read(
       `SELECT ${requestId} FROM ${this.#quote(name)} WHERE ${requestId} = ${quoteText(row.requestId)}${where} LIMIT 1`,
       location,
@@ -82,6 +101,17 @@ export class Queries {
     signal: AbortSignal,
     most?: number,
   ): Promise<(string | null)[][]> {
+    const rows: (string | null)[][] = [];
+    for await (const page of this.#pages(query, location, signal, most)) rows.push(...page);
+    return rows;
+  }
+
+  async *#pages(
+    query: string,
+    location: string,
+    signal: AbortSignal,
+    most?: number,
+  ): AsyncGenerator<(string | null)[][]> {
     const call = { doing: 'reading', permission: 'bigquery.jobs.create' } as const;
     const body = {
       query,
@@ -89,6 +119,7 @@ export class Queries {
       useLegacySql: false,
       useQueryCache: false,
       timeoutMs: 10_000,
+      maxResults: pageLength,
       labels: this.#options.labels,
       ...(most !== undefined && { maximumBytesBilled: String(most) }),
     };
@@ -97,29 +128,35 @@ export class Queries {
       signal,
     );
     const id = answer.jobReference?.jobId ?? '';
-    const rows: (string | null)[][] = [];
     for (;;) {
       if (answer.jobComplete !== false) {
-        rows.push(...(answer.rows ?? []).map(({ f }) => f.map(({ v }) => v)));
+        yield (answer.rows ?? []).map(({ f }) => f.map(({ v }) => v));
         if (!answer.pageToken) break;
       } else {
         await sleep(100, undefined, { signal });
       }
       const page = answer.pageToken ? { pageToken: answer.pageToken } : {};
-      const next = { location, timeoutMs: '10000', ...page };
+      const next = { location, timeoutMs: '10000', maxResults: String(pageLength), ...page };
       answer = await this.#service.call<Answer>(
         { ...call, method: 'GET', path: `/queries/${id}`, query: next },
         signal,
       );
     }
     this.#statistics.billed(Number(answer.totalBytesBilled ?? answer.totalBytesProcessed ?? 0));
-    return rows;
   }
 }
 
 /** Rows that have just landed may be in no partition yet. */
 function since(days: number): string {
   const start = `TIMESTAMP_TRUNC(TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL ${days} DAY), DAY)`;
+  return `(_PARTITIONTIME >= ${start} OR _PARTITIONTIME IS NULL)`;
+}
+
+/** What came in since then, in milliseconds since the epoch, and perhaps some of before. */
+function after(since: number, { timePartitioning }: Table): string {
+  // A partition has the time at which it begins: those of a year the 1st of January.
+  const part = /^(HOUR|DAY|MONTH|YEAR)$/.exec(timePartitioning?.type ?? '')?.[0] ?? 'YEAR';
+  const start = `TIMESTAMP_TRUNC(TIMESTAMP_MILLIS(${Math.trunc(since) - 86_400_000}), ${part})`;
   return `(_PARTITIONTIME >= ${start} OR _PARTITIONTIME IS NULL)`;
 }
 

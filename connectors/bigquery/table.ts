@@ -6,7 +6,7 @@ export interface Table {
   /** TABLE, VIEW, EXTERNAL, … */
   readonly type?: string;
   readonly schema?: { readonly fields?: readonly Field[] };
-  readonly timePartitioning?: { readonly field?: string };
+  readonly timePartitioning?: { readonly field?: string; readonly type?: string };
 }
 
 interface Field {

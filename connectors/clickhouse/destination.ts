@@ -6,6 +6,7 @@ import {
   RetryableError,
   type Row,
   type TableName,
+  type TimeRange,
 } from 'hookline/plugin';
 import { quoteName, quoteText } from './name.js';
 import { decodeRows, encodeBlock } from './native.js';
@@ -86,6 +87,20 @@ export class ClickhouseDestination implements Destination {
     if ((await this.#relation(table, signal)) === undefined) return [];
     const query = `SELECT ${columns} FROM ${name} ORDER BY ${timestamp} DESC LIMIT ${Math.trunc(limit)}`;
     return decodeRows(await this.#server.run(`reading ${table}`, signal, `${query} FORMAT RowBinary`));
+  }
+
+  async *requestIds(
+    table: TableName,
+    { from, to }: TimeRange,
+    signal: AbortSignal,
+  ): AsyncGenerator<string[]> {
+    const name = quoteName(table);
+    if ((await this.#relation(table, signal)) === undefined) return;
+    yield* this.#server.list(
+      `listing ${table}`,
+      signal,
+      `SELECT ${requestId} FROM ${name} WHERE ${timestamp} >= ${exact(from)} AND ${timestamp} < ${exact(to)}`,
+    );
   }
 
   async close(): Promise<void> {

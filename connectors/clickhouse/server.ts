@@ -1,4 +1,5 @@
 import { Agent } from 'node:https';
+import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
@@ -12,11 +13,18 @@ const requestTimeout = 3_600_000;
 const mostSockets = 10;
 /** How long an insert that is given up is waited for, so as to know whether it has landed. */
 const insertTimeout = 2000;
+const listedAtOnce = 10_000;
 
 export interface Insert {
   /** One block of the format Native; empty to insert nothing. */
   readonly block: Buffer;
   readonly settings: Readonly<Record<string, string | number>>;
+}
+
+interface Statement {
+  readonly query: string;
+  readonly values?: Readable;
+  readonly clickhouse_settings?: Insert['settings'];
 }
 
 /** Statements over HTTP. Whatever fails comes out as an instruction. */
@@ -58,6 +66,32 @@ export class Server {
   }
 
   /**
+   * The texts of a query's only column, some at a time. The server has them all before it sends the first, on
+   * its disk if they are many: else a failure in the middle would look like one more text, or like the end.
+   */
+  async *list(what: string, signal: AbortSignal, query: string): AsyncGenerator<string[]> {
+    const stream = await this.#begin(what, signal, signal, {
+      query: `${query} FORMAT JSONCompactEachRow`,
+      clickhouse_settings: { wait_end_of_query: 1 },
+    });
+    try {
+      let texts: string[] = [];
+      for await (const line of createInterface({ input: stream })) {
+        texts.push(...(JSON.parse(line) as string[]));
+        if (texts.length < listedAtOnce) continue;
+        yield texts;
+        texts = [];
+      }
+      // A stream that was cut ends its lines without a word.
+      signal.throwIfAborted();
+      if (!stream.readableEnded) throw new RetryableError(`${what}: the connection was lost`);
+      if (texts.length > 0) yield texts;
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  /**
    * Inserts one block. Once it has begun an abort waits for the answer, as the server goes on with an
    * INSERT whose client is gone; not for long, as the server may be gone.
    */
@@ -83,17 +117,22 @@ export class Server {
     await client?.close();
   }
 
-  async #send(
-    what: string,
-    signal: AbortSignal,
-    cut: AbortSignal,
-    request: { query: string; values?: Readable; clickhouse_settings?: Insert['settings'] },
-  ): Promise<Buffer> {
+  async #send(what: string, signal: AbortSignal, cut: AbortSignal, request: Statement): Promise<Buffer> {
+    const stream = await this.#begin(what, signal, cut, request);
+    try {
+      return await buffer(stream);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw instructed(error, what);
+    }
+  }
+
+  /** Resolves to what is answered as soon as it begins to come. */
+  async #begin(what: string, signal: AbortSignal, cut: AbortSignal, request: Statement): Promise<Readable> {
     signal.throwIfAborted();
     if (this.#client === undefined) throw new RetryableError(`${what}: it is closed`);
     try {
-      const { stream } = await this.#client.exec({ ...request, abort_signal: cut });
-      return await buffer(stream);
+      return (await this.#client.exec({ ...request, abort_signal: cut })).stream;
     } catch (error) {
       signal.throwIfAborted();
       throw instructed(error, what);

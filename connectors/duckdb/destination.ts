@@ -5,13 +5,16 @@ import {
   ConfigError,
   type Destination,
   PermanentError,
+  pulled,
   type QueryResult,
   type Row,
   type TableName,
+  type TimeRange,
 } from '../../core/index.js';
 import { appendRows } from './append.js';
 import { Database, type DatabaseSettings } from './database.js';
 import { checkFolder, isThere } from './database-file.js';
+import { listTexts } from './list.js';
 import { quoteName, quoteText } from './name.js';
 import { runReadOnly } from './query.js';
 import { chartColumns, type Expected, isChart, ledgerColumns, misfit, relationOf } from './shape.js';
@@ -123,6 +126,22 @@ export class DuckDBDestination implements Destination {
         key: String(key),
         body: (body as DuckDBBlobValue).bytes,
       }));
+    });
+  }
+
+  requestIds(table: TableName, { from, to }: TimeRange, signal: AbortSignal): AsyncIterable<string[]> {
+    return pulled(async (offer) => {
+      signal.throwIfAborted();
+      if (!(await isThere(this.#options.path))) return;
+      await this.#opened.use(`listing ${table}`, signal, async (connection) => {
+        if ((await relationOf(connection, this.#options.schema, table)) === undefined) return;
+        await listTexts(
+          connection,
+          `SELECT ${requestId} FROM ${this.#quote(table)}
+            WHERE ${timestamp} >= '${from}'::DOUBLE AND ${timestamp} < '${to}'::DOUBLE`,
+          offer,
+        );
+      });
     });
   }
 

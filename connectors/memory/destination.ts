@@ -5,7 +5,10 @@ import {
   PermanentError,
   type Row,
   type TableName,
+  type TimeRange,
 } from '../../core/index.js';
+
+const listedAtOnce = 10_000;
 
 /** The reference destination: rows in this process, gone with it. */
 export class MemoryDestination implements Destination {
@@ -40,6 +43,21 @@ export class MemoryDestination implements Destination {
     signal.throwIfAborted();
     const rows = this.#tables.get(table) ?? [];
     return rows.toSorted((a, b) => b.timestamp - a.timestamp).slice(0, limit);
+  }
+
+  async *requestIds(
+    table: TableName,
+    { from, to }: TimeRange,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly string[]> {
+    const rows = this.#tables.get(table) ?? [];
+    for (let at = 0; at < rows.length; at += listedAtOnce) {
+      signal.throwIfAborted();
+      yield rows
+        .slice(at, at + listedAtOnce)
+        .filter(({ timestamp }) => timestamp >= from && timestamp < to)
+        .map(({ requestId }) => requestId);
+    }
   }
 
   async close(): Promise<void> {}

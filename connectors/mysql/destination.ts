@@ -2,10 +2,12 @@ import {
   type Batch,
   chart,
   type Destination,
+  pulled,
   RetryableError,
   type Row,
   SessionPool,
   type TableName,
+  type TimeRange,
 } from 'hookline/plugin';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { instructed, numberOf } from './errors.js';
@@ -16,6 +18,7 @@ import { chartColumns, ledgerColumns, noSuchTable, Table } from './table.js';
 
 const [requestId, timestamp, key, body] = chart.map(({ name }) => name);
 const duplicateEntry = 1062;
+const listedAtOnce = 10_000;
 
 /**
  * Rows by multi-row INSERT, in one InnoDB transaction with an entry in the ledger of batches. A second
@@ -83,6 +86,20 @@ export class MysqlDestination implements Destination {
         throw error;
       }
     });
+  }
+
+  requestIds(table: TableName, { from, to }: TimeRange, signal: AbortSignal): AsyncIterable<string[]> {
+    return pulled((offer) =>
+      this.#pool.use(`listing ${table}`, signal, async (session) => {
+        const { quoted } = this.#table(table);
+        const query = `SELECT ${requestId} AS id FROM ${quoted} WHERE ${timestamp} >= ? AND ${timestamp} < ?`;
+        try {
+          await session.list(query, [from, to], listedAtOnce, offer);
+        } catch (error) {
+          if (numberOf(error) !== noSuchTable) throw error;
+        }
+      }),
+    );
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { readTls, type ServerAddress, type Session, type Tls } from 'hookline/plugin';
+import type { Connection as CallbackConnection } from 'mysql2';
 import { type Connection, createConnection, type RowDataPacket, type SslOptions } from 'mysql2/promise';
 
 /** A server that takes longer to greet than this counts as down. */
@@ -85,6 +86,29 @@ export class MysqlSession implements Session {
     this.#committing = true;
     await this.connection.query('COMMIT');
     this.#committing = false;
+  }
+
+  /**
+   * Runs a query as a prepared statement, which takes a float64 as it is, and offers its `id`s, so many at a time.
+   * The server waits with the rest while nobody asks for it; for a minute, and hangs up then.
+   */
+  async list(
+    query: string,
+    values: readonly number[],
+    atOnce: number,
+    offer: (ids: string[]) => Promise<void>,
+  ): Promise<void> {
+    let ids: string[] = [];
+    // The typed promises give all the rows at once; the driver beneath them gives them one by one.
+    const { connection } = this.connection as unknown as { readonly connection: CallbackConnection };
+    const rows = connection.execute(query, [...values]).stream({ highWaterMark: 1000 });
+    for await (const { id } of rows as AsyncIterable<{ id: string }>) {
+      ids.push(id);
+      if (ids.length < atOnce) continue;
+      await offer(ids);
+      ids = [];
+    }
+    if (ids.length > 0) await offer(ids);
   }
 
   /** Drops the connection soon: at once, unless a commit is under way. */

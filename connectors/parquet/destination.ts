@@ -9,13 +9,16 @@ import {
   instructionOf,
   type Metrics,
   PermanentError,
+  pulled,
   type Row,
   type TableName,
+  type TimeRange,
 } from 'hookline/plugin';
 import { BucketStore } from './bucket.js';
 import { Compactor } from './compactor.js';
 import { ParquetFiles } from './files.js';
 import { FolderStore } from './folder.js';
+import { listRows } from './listed.js';
 import { Merges } from './merges.js';
 import { folderOf } from './name.js';
 import { newestRows } from './newest.js';
@@ -76,6 +79,11 @@ export class ParquetDestination implements Destination {
 
   async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {
     return await this.#run(newestRows(this.#store, this.#files, folderOf(table), limit, signal));
+  }
+
+  requestIds(table: TableName, range: TimeRange, signal: AbortSignal): AsyncIterable<string[]> {
+    const folder = folderOf(table);
+    return pulled((offer) => this.#run(listRows(this.#store, this.#files, folder, range, offer, signal)));
   }
 
   async compact(table: TableName, dry: boolean, signal: AbortSignal): Promise<Compaction[]> {

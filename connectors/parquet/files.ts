@@ -8,9 +8,10 @@ import {
   DuckDBInstance,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import { RetryableError, type Row } from 'hookline/plugin';
+import { RetryableError, type Row, type TimeRange } from 'hookline/plugin';
 import { appendRows } from '../duckdb/append.js';
 import { faultOf, instructed } from '../duckdb/errors.js';
+import { listTexts } from '../duckdb/list.js';
 import { quoteText } from '../duckdb/name.js';
 import { quotePattern } from './name.js';
 import { type Column, columns } from './shape.js';
@@ -112,6 +113,23 @@ export class ParquetFiles {
       key: String(key),
       body: (body as DuckDBBlobValue).bytes,
     }));
+  }
+
+  /** Offers the request ids of the rows of a range. */
+  async list(
+    path: string,
+    { from, to }: TimeRange,
+    signal: AbortSignal,
+    offer: (ids: string[]) => Promise<void>,
+  ): Promise<void> {
+    await this.#use('listing a file', signal, async (connection) => {
+      await listTexts(
+        connection,
+        `SELECT ${requestId} FROM ${scan([path])}
+          WHERE ${timestamp} >= '${from}'::DOUBLE AND ${timestamp} < '${to}'::DOUBLE`,
+        offer,
+      );
+    });
   }
 
   async close(): Promise<void> {

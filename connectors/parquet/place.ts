@@ -1,3 +1,5 @@
+import type { TimeRange } from 'hookline/plugin';
+
 /** Hive's word for a value that there is none for; readers make NULL of it. */
 const nowhere = 'dt=__HIVE_DEFAULT_PARTITION__/hour=__HIVE_DEFAULT_PARTITION__';
 
@@ -20,6 +22,13 @@ export function endOf(place: string): number {
 
 export function isPlace(place: string): boolean {
   return place === nowhere || Number.isFinite(endOf(place));
+}
+
+/** Whether rows of a range of timestamps may be in the folders. */
+export function overlaps(place: string, range: TimeRange): boolean {
+  if (place === nowhere) return range.from < from || range.to > until;
+  const end = endOf(place) / 1000;
+  return range.from < end && range.to > end - hour;
 }
 
 /** The newest first, as their names say; rows without a date before all. */

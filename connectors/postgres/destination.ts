@@ -1,6 +1,14 @@
 import pg from 'pg';
 import { failpoint } from '../../core/failpoint.js';
-import { type Batch, type Destination, RetryableError, type Row, type TableName } from '../../core/index.js';
+import {
+  type Batch,
+  type Destination,
+  pulled,
+  RetryableError,
+  type Row,
+  type TableName,
+  type TimeRange,
+} from '../../core/index.js';
 import { Connections } from './connections.js';
 import { copyInto } from './copy.js';
 import type { ConnectionOptions } from './options.js';
@@ -22,6 +30,8 @@ const ledgerDefinition = `
   rows bigint NOT NULL,
   bytes bigint NOT NULL,
   landed_at timestamptz NOT NULL DEFAULT clock_timestamp()`;
+
+const listedAtOnce = 10_000;
 
 /**
  * In front of each write, and gone with its transaction:
@@ -99,10 +109,7 @@ export class PostgresDestination implements Destination {
   async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {
     const quoted = this.#schema.quote(table);
     return await this.#connections.use(`reading ${table}`, signal, async (client) => {
-      const name = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
-        quoted,
-      ]);
-      if (name.rows[0]?.there !== true) return [];
+      if (!(await isThere(client, quoted))) return [];
       // As bytes, both: extra_float_digits may be set so that a float's text is rounded.
       const { rows } = await client.query<{ id: string; at: Buffer; key: string; body: Buffer }>(
         `SELECT ${requestId} AS id, float8send(${timestamp}) AS at, ${key} AS key,
@@ -117,6 +124,27 @@ export class PostgresDestination implements Destination {
         body,
       }));
     });
+  }
+
+  /** By a cursor, as the table may have no index on its timestamps: it is read once, and no row twice. */
+  requestIds(table: TableName, { from, to }: TimeRange, signal: AbortSignal): AsyncIterable<string[]> {
+    const quoted = this.#schema.quote(table);
+    return pulled((offer) =>
+      this.#connections.use(`listing ${table}`, signal, async (client) => {
+        if (!(await isThere(client, quoted))) return;
+        await client.query(
+          `BEGIN READ ONLY; DECLARE ids NO SCROLL CURSOR FOR SELECT ${requestId} FROM ${quoted}
+            WHERE ${timestamp} >= '${from}'::float8 AND ${timestamp} < '${to}'::float8`,
+        );
+        for (;;) {
+          const fetching = { text: `FETCH ${listedAtOnce} FROM ids`, rowMode: 'array' as const };
+          const { rows } = await client.query<[string]>(fetching);
+          if (rows.length > 0) await offer(rows.map(([id]) => id));
+          if (rows.length < listedAtOnce) break;
+        }
+        await client.query('COMMIT');
+      }),
+    );
   }
 
   async close(): Promise<void> {
@@ -137,4 +165,11 @@ export class PostgresDestination implements Destination {
     const inserted = (results as pg.QueryResult[]).at(-1)?.rowCount;
     return inserted === 1;
   }
+}
+
+async function isThere(client: pg.Client, quoted: string): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+    quoted,
+  ]);
+  return rows[0]?.there === true;
 }

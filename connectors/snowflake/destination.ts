@@ -10,15 +10,17 @@ import {
   type Metrics,
   messageOf,
   PermanentError,
+  pulled,
   RetryableError,
   type Row,
   type TableName,
+  type TimeRange,
 } from 'hookline/plugin';
 import { writeCsv } from './csv.js';
 import { instructed, isEnded } from './errors.js';
 import { Folder } from './folder.js';
 import { land, type Place, seedOf } from './landing.js';
-import { latestIn } from './latest.js';
+import { latestIn, listIn } from './latest.js';
 import type { SnowflakeOptions } from './options.js';
 import { insertion, type Need, Schema } from './schema.js';
 import type { Session } from './session.js';
@@ -117,6 +119,24 @@ export class SnowflakeDestination implements Destination {
       const columns = await this.#schema.columns(session, signal, table, chartColumns);
       return columns === undefined ? [] : await latestIn(session, quoted, limit, signal);
     });
+  }
+
+  requestIds(table: TableName, range: TimeRange, signal: AbortSignal): AsyncIterable<string[]> {
+    const quoted = this.#schema.quote(table);
+    const doing = `listing ${quoted}`;
+    return pulled((offer) =>
+      this.#sessions.use(doing, signal, async (session) => {
+        if ((await this.#schema.columns(session, signal, table, chartColumns)) === undefined) return;
+        try {
+          await listIn(session, quoted, range, offer, signal);
+        } catch (error) {
+          // Begun anew in another session it would list some twice.
+          throw isEnded(error)
+            ? new RetryableError(`${doing}: the session has ended`, { cause: error })
+            : error;
+        }
+      }),
+    );
   }
 
   async close(): Promise<void> {

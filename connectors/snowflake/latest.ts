@@ -1,4 +1,4 @@
-import type { Row } from 'hookline/plugin';
+import type { Row, TimeRange } from 'hookline/plugin';
 import type { Session } from './session.js';
 import { chartColumns } from './table.js';
 
@@ -6,6 +6,8 @@ const [id, at, key, body] = chartColumns.map(({ name }) => name);
 
 /** 2^52: a float64 times a power of two is exact, and so the fraction becomes a whole number. */
 const scale = 4503599627370496;
+
+const listedAtOnce = 10_000;
 
 /** The newest rows. Needs a warehouse, and reads the table's newest partitions. */
 export async function latestIn(
@@ -29,4 +31,30 @@ export async function latestIn(
     key: String(row['KEY']),
     body: Buffer.from(String(row['BODY'])),
   }));
+}
+
+/** Offers the request ids of a range, some at a time. Needs a warehouse, and reads the partitions of that time. */
+export async function listIn(
+  session: Session,
+  table: string,
+  { from, to }: TimeRange,
+  offer: (ids: string[]) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const query = `SELECT ${id} AS ID FROM ${table} WHERE ${at} >= ${exact(from)} AND ${at} < ${exact(to)}`;
+  let ids: string[] = [];
+  await session.each(signal, query, async (row) => {
+    ids.push(String(row['ID']));
+    if (ids.length < listedAtOnce) return;
+    await offer(ids);
+    ids = [];
+  });
+  if (ids.length > 0) await offer(ids);
+}
+
+/** A float64 out of whole numbers, as above: nothing says how exactly a number with a point becomes a float. */
+function exact(value: number): string {
+  if (value < 1 || value > Number.MAX_SAFE_INTEGER) return `TO_DOUBLE('${value}')`;
+  const whole = Math.floor(value);
+  return `(CAST(${whole} AS FLOAT) + CAST(${BigInt((value - whole) * scale)} AS FLOAT) / CAST(${scale} AS FLOAT))`;
 }

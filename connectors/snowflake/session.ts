@@ -76,19 +76,47 @@ export class Session {
     sqlText: string,
     binds: readonly (string | number)[] = [],
   ): Promise<Found[]> {
+    const rows: Found[] = [];
+    await this.#execute(signal, { sqlText, ...(binds.length > 0 && { binds }) }, async (found) => {
+      for await (const row of found) rows.push(row);
+    });
+    return rows;
+  }
+
+  /** Runs a statement, and takes its rows one by one; else as `run`. */
+  async each(
+    signal: AbortSignal,
+    sqlText: string,
+    take: (row: Found) => void | Promise<void>,
+  ): Promise<void> {
+    await this.#execute(signal, { sqlText }, async (found) => {
+      for await (const row of found) await take(row);
+    });
+  }
+
+  async #execute(
+    signal: AbortSignal,
+    options: { readonly sqlText: string; readonly binds?: readonly (string | number)[] },
+    read: (rows: AsyncIterable<Found>) => Promise<void>,
+  ): Promise<void> {
     signal.throwIfAborted();
     let statement: { cancel(): void } | undefined;
     try {
-      return await unlessAborted<Found[]>(signal, (done) => {
+      await unlessAborted(signal, (done) => {
+        const { sqlText, binds } = options;
         statement = this.#connection.execute({
           sqlText,
-          ...(binds.length > 0 && { binds }),
+          ...(binds !== undefined && { binds: [...binds] }),
           // Else the SDK runs a statement that has failed a second time before it says so.
           streamResult: true,
           rowMode: 'object',
           complete: (error, answered) => {
             if (error !== undefined && error !== null) done(error);
-            else collect(answered as RowStatement, done);
+            else
+              read((answered as RowStatement).streamRows() as AsyncIterable<Found>).then(
+                () => done(undefined),
+                done,
+              );
           },
         });
       });
@@ -151,13 +179,4 @@ async function unlessAborted<T = void>(signal: AbortSignal, begin: (done: Done<T
       done(error);
     }
   });
-}
-
-function collect(statement: RowStatement, done: Done<Found[]>): void {
-  const rows: Found[] = [];
-  statement
-    .streamRows()
-    .on('data', (row: Found) => rows.push(row))
-    .on('error', (error: Error) => done(error))
-    .on('end', () => done(undefined, rows));
 }

@@ -8,9 +8,9 @@ import { keys, parts } from '../../core/keys.js';
 import { Lifecycle } from '../../core/lifecycle.js';
 import type { Outlet } from '../../core/outlet.js';
 import { Prover } from '../../core/prover.js';
-import type { Spool } from '../../core/spool.js';
 import type { TokenStore } from '../../core/token-store.js';
 import { outletsOf, tokensOf } from '../compose.js';
+import { Kept } from './kept.js';
 import { Listings } from './listings.js';
 import type { LoadAnswers, Role } from './role.js';
 
@@ -38,19 +38,20 @@ export async function startLoad(
     authenticator: container.get(Authenticator),
     outlets: container.get(parts.outlets),
   };
+  const kept = new Kept(spool, container.get(keys.metrics));
   const listings = new Listings();
   let changing: Promise<void> = Promise.resolve();
   const outlet = (name: string) => outletNamed(now.outlets, name);
 
   lifecycle.opened('spool', () => spool.close());
   await spool.open(AbortSignal.timeout(config.server.grace));
-  keeping(config, spool)();
+  kept.prepare(config)();
   await engine.start(fenced);
   prover.start();
 
   /** What differs is made anew; a destination that does not keeps its connections and its lanes. */
   const prepare = (config: Config) => {
-    const keep = keeping(config, spool);
+    const keep = kept.prepare(config);
     const { tokens, authenticator } = isSameInstance(now.config.tokens, config.tokens)
       ? now
       : freshTokens(tokensOf(container, config));
@@ -71,6 +72,7 @@ export async function startLoad(
     answers: {
       metrics: async () => {
         await engine.report();
+        await kept.report();
         return container.get(keys.metrics).json();
       },
       lanes: () => engine.reports(),
@@ -128,22 +130,6 @@ export async function query(outlet: Outlet, sql: string, limit: number) {
   const signal = AbortSignal.timeout(askTimeout);
   await outlet.open(signal);
   return destination.query(sql, limit, signal);
-}
-
-/** Prepares to tell the spool how long it keeps what it does not need any more. */
-function keeping({ discards, receipts }: Config, spool: Spool): () => void {
-  if (discards !== undefined && spool.quarantine === undefined) {
-    throw new ConfigError(
-      'discards: this spool holds nothing that failed authentication; leave the section out',
-    );
-  }
-  if (receipts !== undefined && spool.receipts === undefined) {
-    throw new ConfigError('receipts: this spool remembers nothing that has landed; leave the section out');
-  }
-  return () => {
-    spool.quarantine?.keep(discards?.keep);
-    spool.receipts?.keep(receipts?.keep);
-  };
 }
 
 function freshTokens(tokens: TokenStore) {

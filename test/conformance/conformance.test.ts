@@ -55,6 +55,7 @@ const brokenDestinations: Readonly<Record<string, Expected>> = {
     ],
   },
   'broken-json': { fails: ['gives every ugly JSON text back byte for byte'] },
+  'broken-listing': { fails: ['lists the request ids of a range, to the last bit of its ends'] },
   'broken-secret': { fails: ['shows no secret in any error'] },
   'broken-abort': {
     fails: ['does nothing for a signal that has fired before, and rejects'],

@@ -16,6 +16,7 @@ import {
   RetryableError,
   type Row,
   secret,
+  type TimeRange,
 } from '../../core/index.js';
 
 export interface FileOptions {
@@ -76,7 +77,23 @@ export class FileDestination implements Destination {
     return rows.sort((a, b) => b.timestamp - a.timestamp).slice(0, limit);
   }
 
+  async *requestIds(
+    table: string,
+    { from, to }: TimeRange,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly string[]> {
+    this.#reach(signal);
+    const rows = await readRows(this.#options.folder, table);
+    const found = rows.filter(({ timestamp }) => timestamp >= from && timestamp < to);
+    for (let at = 0; at < found.length; at += 5000) yield this.list(found.slice(at, at + 5000));
+  }
+
   async close(): Promise<void> {}
+
+  /** One piece of a list. */
+  protected list(rows: readonly Row[]): string[] {
+    return rows.map(({ requestId }) => requestId);
+  }
 
   /** One line. */
   protected encode({ body, ...rest }: Row): string {

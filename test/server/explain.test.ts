@@ -99,7 +99,13 @@ describe('hookline explain', function () {
     expect(await passage('1', 'How it is now')).to.match(
       /^local is not being loaded: no server runs.*; nothing waits\.$/,
     );
-    await server.configure(sections.replace('  other: { type: quiet }\n', '').replace(/ {2}4: .*\n/, ''));
+    expect(await passage('1', 'What is guaranteed')).to.include('no receipt is kept');
+    await server.configure(
+      `receipts: { keep: 7d }\n${sections.replace('  other: { type: quiet }\n', '').replace(/ {2}4: .*\n/, '')}`,
+    );
+    expect(await passage('1', 'What is guaranteed', true)).to.match(
+      /a receipt is kept for 7 d.* hookline reconcile 1 /,
+    );
     await server.start();
     const url = `${server.webhookUrl}/?pipeline_id=1&key=d538b946-9d55-405a-9bd2-72d74b1cb8f5&token=x`;
     expect((await server.post(url, '1')).status).to.equal(200);

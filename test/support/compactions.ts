@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { makeBatch, makeRow, type PluginLocation } from 'hookline/conformance';
-import type { Batch, Destination, Row } from 'hookline/plugin';
+import { type Batch, type Destination, instructionOf, messageOf, type Row } from 'hookline/plugin';
 import { expectRows } from '../../core/conformance/destination/stage.js';
 import { spread } from '../../core/conformance/steps.js';
 import { Program } from './program.js';
@@ -25,6 +25,16 @@ setMaxListeners(0, never);
 /** Some second of an hour that is long over: 2023-11-14, 22 h. */
 const past = 1_700_000_000;
 const place = 'dt=2023-11-14/hour=22';
+
+const always = { from: 0, to: 1e11 };
+
+async function collected(pieces: AsyncIterable<readonly string[]> = none()): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const piece of pieces) ids.push(...piece);
+  return ids;
+}
+
+async function* none(): AsyncGenerator<string[]> {}
 
 /** What `compact` owes, for any lake. */
 export function compactionTests(lake: LakeUnderTest): void {
@@ -164,6 +174,55 @@ export function compactionTests(lake: LakeUnderTest): void {
     expect(await files()).to.deep.equal([`${place}/merged-000002.parquet`]);
     await holds(batches);
   });
+
+  it('lists each request id once, whatever of a merge is there', async () => {
+    const destination = await open();
+    const batches = await fill(destination, 3);
+    const sources = await lake.contents(table);
+    const list = async () => (await collected(destination.requestIds?.(table, always, never))).toSorted();
+    const ids = () => batches.flatMap(({ rows }) => rows.map(({ requestId }) => requestId)).toSorted();
+    await destination.compact?.(table, false, never);
+    const [[merged, content] = ['', Buffer.alloc(0)]] = await lake.contents(table);
+    expect(await list()).to.deep.equal(ids());
+    // Between the merge and the removal of its sources.
+    for (const [path, source] of sources) await lake.put(table, path, source);
+    expect(await list()).to.deep.equal(ids());
+    batches.push(...(await fill(destination, 1)));
+    await destination.compact?.(table, false, never);
+    // One that was slow makes all of it again after it was merged on.
+    await lake.put(table, merged, content);
+    for (const [path, source] of sources) await lake.put(table, path, source);
+    expect(await list()).to.deep.equal(ids());
+  });
+
+  it('lists each request id once while files are merged, or says that it cannot', async () => {
+    const destination = await open();
+    const batches: Batch[] = [];
+    let over = false;
+    const merging = (async () => {
+      for (let n = 0; n < 12; n++) {
+        batches.push(...(await fill(destination, 4)));
+        await destination.compact?.(table, false, never);
+      }
+      over = true;
+    })();
+    const reader = await open();
+    let listed = 0;
+    while (!over) {
+      const before = batches.flatMap(({ rows }) => rows.map(({ requestId }) => requestId));
+      const ids = await collected(reader.requestIds?.(table, always, never)).catch((error: unknown) => {
+        expect(instructionOf(error)).to.equal('retry');
+        expect(messageOf(error)).to.include('were merged while they were listed; list them again');
+        return undefined;
+      });
+      if (ids === undefined) continue;
+      listed += 1;
+      expect(new Set(ids).size, 'twice').to.equal(ids.length);
+      expect(before.filter((id) => !ids.includes(id))).to.deep.equal([]);
+    }
+    await merging;
+    expect(listed).to.be.greaterThan(0);
+  }).timeout(60_000);
 
   it('loses and doubles nothing though it is killed at every step, and its batches come again', async () => {
     const prepared = await open();

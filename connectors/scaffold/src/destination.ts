@@ -1,6 +1,6 @@
 import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Batch, ConfigError, type Destination, type Row } from 'hookline/plugin';
+import { type Batch, ConfigError, type Destination, type Row, type TimeRange } from 'hookline/plugin';
 import { exists, syncFolder } from './disk.js';
 import { translated } from './errors.js';
 import { Ledger } from './ledger.js';
@@ -66,6 +66,16 @@ export class FileDestination implements Destination {
       }
     });
     return rows.sort((a, b) => b.timestamp - a.timestamp).slice(0, limit);
+  }
+
+  /** Batch by batch: what is listed is never in memory as a whole. */
+  async *requestIds(table: string, { from, to }: TimeRange, signal: AbortSignal): AsyncGenerator<string[]> {
+    for (const range of await translated(() => this.#ledgerOf(table).ranges())) {
+      signal.throwIfAborted();
+      const rows = await translated(() => readRows(this.#folderOf(table), range));
+      const found = rows.filter(({ timestamp }) => timestamp >= from && timestamp < to);
+      yield found.map(({ requestId }) => requestId);
+    }
   }
 
   async close(): Promise<void> {

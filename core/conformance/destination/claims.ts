@@ -1,6 +1,7 @@
 import type { Claim } from '../claim.js';
 import { failureClaims } from './failures.js';
 import { killClaims } from './kills.js';
+import { listingClaims } from './listing.js';
 import { nameClaims } from './names.js';
 import { rowClaims } from './rows.js';
 import { destinationStages } from './stage.js';
@@ -18,6 +19,7 @@ export function destinationClaims(subject: DestinationSubject): Claim[] {
     ...tableClaims(subject, claim),
     ...nameClaims(claim),
     ...rowClaims(subject, claim),
+    ...listingClaims(subject, claim),
     ...writeClaims(subject, claim),
     ...failureClaims(subject, claim),
     ...killClaims(subject, claim),

@@ -1,0 +1,54 @@
+/** Ends the work that offers what nobody asks for any more. */
+class NotWanted extends Error {
+  constructor() {
+    super('nobody asks for more');
+  }
+}
+
+interface Turn<T> {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * What work offers, as somebody asks for it: for lists out of something that is open for one call only, such as
+ * a session of a pool. `offer` resolves when the next one is asked for. When nobody asks any more it rejects,
+ * and the generator is over when the work is.
+ */
+export async function* pulled<T>(
+  work: (offer: (value: T) => Promise<void>) => Promise<void>,
+): AsyncGenerator<T, void, undefined> {
+  let offered = turn<{ readonly value: T } | undefined>();
+  let asked = turn<void>();
+  const working = work((value) => {
+    asked = turn();
+    offered.resolve({ value });
+    return asked.promise;
+  }).then(
+    () => offered.resolve(undefined),
+    (error: unknown) => offered.reject(error),
+  );
+  try {
+    for (;;) {
+      const next = await offered.promise;
+      if (next === undefined) return;
+      offered = turn();
+      yield next.value;
+      asked.resolve();
+    }
+  } finally {
+    asked.reject(new NotWanted());
+    await working;
+  }
+}
+
+function turn<T>(): Turn<T> {
+  let [resolve, reject]: [Turn<T>['resolve'], Turn<T>['reject']] = [() => {}, () => {}];
+  const promise = new Promise<T>((...settle) => {
+    [resolve, reject] = settle;
+  });
+  // Whoever has gone does not hear of it.
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}
