@@ -99,7 +99,7 @@ export class ClickhouseDestination implements Destination {
     yield* this.#server.list(
       `listing ${table}`,
       signal,
-      `SELECT ${requestId} FROM ${name} WHERE ${timestamp} >= ${exact(from)} AND ${timestamp} < ${exact(to)}`,
+      `SELECT ${requestId} AS id FROM ${name} WHERE ${timestamp} >= ${exact(from)} AND ${timestamp} < ${exact(to)}`,
     );
   }
 

@@ -66,26 +66,26 @@ export class Server {
   }
 
   /**
-   * The texts of a query's only column, some at a time. The server has them all before it sends the first, on
-   * its disk if they are many: else a failure in the middle would look like one more text, or like the end.
+   * The `id`s that a query gives, some at a time. The server has them all before it sends the first, on
+   * its disk if they are many: else a failure in the middle would look like one more line, or like the end.
    */
   async *list(what: string, signal: AbortSignal, query: string): AsyncGenerator<string[]> {
     const stream = await this.#begin(what, signal, signal, {
-      query: `${query} FORMAT JSONCompactEachRow`,
+      query: `${query} FORMAT JSONEachRow`,
       clickhouse_settings: { wait_end_of_query: 1 },
     });
     try {
-      let texts: string[] = [];
+      let ids: string[] = [];
       for await (const line of createInterface({ input: stream })) {
-        texts.push(...(JSON.parse(line) as string[]));
-        if (texts.length < listedAtOnce) continue;
-        yield texts;
-        texts = [];
+        ids.push((JSON.parse(line) as { readonly id: string }).id);
+        if (ids.length < listedAtOnce) continue;
+        yield ids;
+        ids = [];
       }
       // A stream that was cut ends its lines without a word.
       signal.throwIfAborted();
       if (!stream.readableEnded) throw new RetryableError(`${what}: the connection was lost`);
-      if (texts.length > 0) yield texts;
+      if (ids.length > 0) yield ids;
     } finally {
       stream.destroy();
     }

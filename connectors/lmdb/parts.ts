@@ -7,7 +7,7 @@ import { Environment } from './environment.js';
 import { HeldDiscards } from './held-discards.js';
 import { Appender } from './journal/appender.js';
 import { JournalFolder } from './journal/folder.js';
-import { type ErrorLogger, Importer } from './journal/importer.js';
+import { Importer, type JournalLogger } from './journal/importer.js';
 import { Landed } from './landed.js';
 import { Proofs } from './proofs.js';
 import { Queues } from './queues.js';
@@ -35,7 +35,7 @@ const landedPart = 16;
 export type Parts = Awaited<ReturnType<typeof openParts>>;
 
 /** Opens the environment and the journal, and builds over them what the spool is made of. */
-export async function openParts(options: LmdbSpoolOptions, logger: ErrorLogger) {
+export async function openParts(options: LmdbSpoolOptions, logger: JournalLogger) {
   const { path, maxSize, maxUnproven = maxSize / 10 } = options;
   const environment = Environment.open('spool', path, mapSizeFor(maxSize));
   const records = new Records(environment);

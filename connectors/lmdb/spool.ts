@@ -18,7 +18,7 @@ import {
   type StoredRecord,
   type Waiting,
 } from '../../core/index.js';
-import type { ErrorLogger } from './journal/importer.js';
+import type { JournalLogger } from './journal/importer.js';
 import { type LmdbSpoolOptions, openParts, type Parts } from './parts.js';
 
 /** Bytes moved out of the journals after which a read is content with what its lane has. */
@@ -34,11 +34,11 @@ const readerCheckEvery = 60_000;
  */
 export class LmdbSpool implements Spool {
   readonly #options: LmdbSpoolOptions;
-  readonly #logger: ErrorLogger;
+  readonly #logger: JournalLogger;
   #parts: Parts | undefined;
   #readersCheckedAt = 0;
 
-  constructor(options: LmdbSpoolOptions, logger: ErrorLogger) {
+  constructor(options: LmdbSpoolOptions, logger: JournalLogger) {
     this.#options = options;
     this.#logger = logger;
   }

@@ -63,7 +63,8 @@ describe('a spool whose files were damaged while nobody looked', function () {
     const files = (await readdir(join(path, name))).filter((file) => file.endsWith('.journal')).sort();
     await damage(files.map((file) => join(path, name, file)));
     const errors: string[] = [];
-    const spool = new LmdbSpool({ path, maxSize }, { error: (_, message) => errors.push(message) });
+    const note = (_: object, message: string) => errors.push(message);
+    const spool = new LmdbSpool({ path, maxSize }, { error: note, warn: note });
     try {
       await spool.open();
       await spool.claim(AbortSignal.timeout(5000));
@@ -98,6 +99,21 @@ describe('a spool whose files were damaged while nobody looked', function () {
       scoreboard.add(what, times);
     });
   }
+
+  it(`says so when a bit is flipped in the very last group, and lands the rest: ${times} journals`, async () => {
+    for (let round = 0; round < times; round++) {
+      const { landed, errors } = await survived(async (journals) => {
+        const file = journals.at(-1) as string;
+        const bytes = await readFile(file);
+        const at = bytes.lastIndexOf('HFRM') + random.below(600);
+        bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
+        await writeFile(file, bytes);
+      });
+      expect(landed, `SEED=${seed}, round ${round}`).to.deep.equal(acked.slice(0, -1));
+      expect(errors.join('\n')).to.match(/ends with a group that is not whole: .* look after the disk/);
+    }
+    scoreboard.add('journals with a bit flipped in the last group', times);
+  });
 
   it('says how many groups are missing when a file is gone that has a later one', async () => {
     const { landed, errors } = await survived(([first = '']) => rm(first));

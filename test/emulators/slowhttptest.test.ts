@@ -6,8 +6,8 @@ import { expect } from 'chai';
 import { Rig } from '../support/rig.js';
 import { slowdown } from '../support/slowdown.js';
 
-/** The aim is 0.9; the attacker's own share of the processor, and what else the machine does, are in it too. */
-const least = 0.35;
+/** The aim is 0.9; what else the machine does decides some rounds of two seconds. */
+const least = 0.5;
 
 const configuration = `destinations:
   local: { type: duckdb, path: ./warehouse.duckdb }
@@ -37,8 +37,11 @@ describe('under the attacks of slowhttptest honest senders are not held up', fun
       let attacker: ChildProcess | undefined;
       let seen = '';
       const { ratio, unanswered } = await slowdown(rig.urlOf('1'), 5, 2000, {
-        begin: async () => {
-          const url = ['-u', rig.urlOf('1')];
+        begin: async (port) => {
+          const target = new URL(rig.urlOf('1'));
+          target.port = String(port);
+          seen = '';
+          const url = ['-u', target.href];
           attacker = spawn('slowhttptest', ['-c', '500', '-r', '500', '-l', '30', ...options, ...url]);
           attacker.stdout?.on('data', (text) => {
             seen += text;

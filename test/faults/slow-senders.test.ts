@@ -10,7 +10,7 @@ const senders = sized(300, 900);
 const rounds = sized(3, 9);
 const length = sized(1000, 2000);
 /** The aim is 0.9; what else the machine does decides some rounds of a second or two. */
-const least = 0.4;
+const least = 0.5;
 
 const program = fileURLToPath(new URL('../support/slow-senders.js', import.meta.url));
 const board = new Scoreboard('slow senders');
@@ -30,7 +30,7 @@ describe('slow senders', function () {
     rig = await Rig.start(configuration);
     const { pathname, search } = new URL(rig.urlOf('1'));
     const target = pathname + search;
-    attackers = spawn(process.execPath, [program, String(rig.server.webhookPort), String(senders), target]);
+    attackers = spawn(process.execPath, [program, String(senders), target]);
   });
 
   after(async () => {
@@ -39,16 +39,16 @@ describe('slow senders', function () {
   });
 
   it(`${senders} of them, in headers, bodies and unread answers, hold up no honest one`, async () => {
-    const tell = async (what: 'on' | 'off', settle: number) => {
+    const tell = async (what: string) => {
       attackers.stdin?.write(`${what}\n`);
-      await sleep(settle);
+      await sleep(700);
     };
     const { without, under, ratio, unanswered } = await slowdown(rig.urlOf('1'), rounds, length, {
-      begin: () => tell('on', 700),
-      end: () => tell('off', 700),
+      begin: (port) => tell(`on ${port}`),
+      end: () => tell('off'),
     });
     console.log(
-      `      ${rounds} rounds in turn: ${without} answers without, ${under} under attack, ratio ${ratio.toFixed(2)}`,
+      `      ${rounds} rounds in turn: ${without} answers with a decoy under attack, ${under} with the server, ratio ${ratio.toFixed(2)}`,
     );
     expect(unanswered).to.equal(0);
     expect(ratio).to.be.greaterThan(least);

@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Sender } from './ack-log.js';
+import { eventually } from './hookline.js';
+import { Program } from './program.js';
+
+export interface Attack {
+  /** @param port of the server that is attacked */
+  begin(port: number): Promise<void>;
+  end(): Promise<void>;
+}
 
 /** What attackers cost honest senders: their answers in rounds with and without an attack, in turn. */
 export interface Slowdown {
@@ -12,31 +20,47 @@ export interface Slowdown {
   readonly unanswered: number;
 }
 
-/** @param length milliseconds of a round */
+/**
+ * In the rounds without it the attack is on a decoy of the same machine: what the attackers take of its processors
+ * for themselves is the same in both, and what is left is what they cost the server.
+ *
+ * @param length milliseconds of a round
+ */
 export async function slowdown(
   url: string,
   rounds: number,
   length: number,
-  attack: { begin(): Promise<void>; end(): Promise<void> },
+  attack: Attack,
 ): Promise<Slowdown> {
-  const counts: Record<'without' | 'under', number[]> = { without: [], under: [] };
-  let unanswered = 0;
-  const round = async (): Promise<number> => {
-    const sender = new Sender(url, 8);
-    await sleep(length);
-    await sender.stop();
-    unanswered += sender.unanswered;
-    return sender.acks.length;
-  };
-  await round();
-  for (let n = 0; n < rounds; n++) {
-    counts.without.push(await round());
-    await attack.begin();
-    counts.under.push(await round());
-    await attack.end();
+  const decoy = new Program('decoy', []);
+  try {
+    const without = Number(await eventually('the decoy listens', async () => decoy.output || undefined));
+    const under = Number(new URL(url).port);
+    const counts = new Map<number, number[]>([
+      [without, []],
+      [under, []],
+    ]);
+    let unanswered = 0;
+    const round = async (): Promise<number> => {
+      const sender = new Sender(url, 8);
+      await sleep(length);
+      await sender.stop();
+      unanswered += sender.unanswered;
+      return sender.acks.length;
+    };
+    await round();
+    for (let n = 0; n < rounds; n++) {
+      for (const [port, found] of counts) {
+        await attack.begin(port);
+        found.push(await round());
+        await attack.end();
+      }
+    }
+    const [least, most] = [median(counts.get(under) ?? []), median(counts.get(without) ?? [])];
+    return { without: most, under: least, ratio: least / most, unanswered };
+  } finally {
+    await decoy.kill();
   }
-  const [without, under] = [median(counts.without), median(counts.under)];
-  return { without, under, ratio: under / without, unanswered };
 }
 
 function median(numbers: readonly number[]): number {

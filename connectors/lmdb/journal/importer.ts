@@ -11,7 +11,7 @@ import type { JournalFolder, SegmentFile, Segments } from './folder.js';
 import { type JournalRecord, recordsOf } from './segment.js';
 import { type Place, readTail, type Tail } from './tail.js';
 
-export type ErrorLogger = Pick<Logger, 'error'>;
+export type JournalLogger = Pick<Logger, 'error' | 'warn'>;
 
 /** How far each writer's journal is in LMDB, and whether nothing of it will ever follow. */
 type Places = Readonly<Record<string, Place & { readonly ended?: boolean }>>;
@@ -37,7 +37,7 @@ export class Importer {
   readonly #folder: JournalFolder;
   readonly #records: Records;
   readonly #strangers: Strangers;
-  readonly #logger: ErrorLogger;
+  readonly #logger: JournalLogger;
   readonly #places: Db<Places>;
   readonly #lanes = new Map<string, readonly LaneId[]>();
   /** What was reported of each file that is not finished. */
@@ -50,7 +50,7 @@ export class Importer {
     folder: JournalFolder,
     records: Records,
     strangers: Strangers,
-    logger: ErrorLogger,
+    logger: JournalLogger,
   ) {
     this.#environment = environment;
     this.#folder = folder;
@@ -164,13 +164,20 @@ export class Importer {
   }
 
   /** Reports damage and gives up what is in LMDB; a damaged file is kept under another name. */
-  #finish({ writer, place, ended, damages }: Tail, segments: readonly SegmentFile[]): void {
+  #finish({ writer, place, ended, damages, broken }: Tail, segments: readonly SegmentFile[]): void {
     for (const { segment, path, what } of damages) {
       if (!this.#isNewDamage(`${writer}/${segment}`, what)) continue;
       this.#logger.error(
         {},
         `the journal ${path} is damaged: ${what}; what can be read is kept, ` +
           'requests that were answered may be lost: look after the disk',
+      );
+    }
+    if (broken !== undefined) {
+      this.#logger.warn(
+        {},
+        `the journal ${broken} ends with a group that is not whole: it was cut off as its process ended, before ` +
+          'anyone was answered; if no process was killed and no power lost, it is damaged: look after the disk',
       );
     }
     for (const file of segments) {

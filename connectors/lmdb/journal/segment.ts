@@ -85,6 +85,13 @@ export function isWhole(bytes: Buffer, writer: number): boolean {
   return bytes.readUInt32LE(frame.crc) === frameCrc(bytes, writer);
 }
 
+/** Whether these bytes would be one under that number. */
+export function isWholeAs(bytes: Buffer, writer: number, number: number): boolean {
+  const renumbered = Buffer.from(bytes);
+  renumbered.writeUIntLE(number, frame.number, 6);
+  return isWhole(renumbered, writer);
+}
+
 function frameCrc(bytes: Buffer, writer: number): number {
   return crc32(bytes.subarray(frameLength), crc32(bytes.subarray(0, frame.crc), writer));
 }

@@ -6,6 +6,7 @@ import {
   frameLength,
   headerLength,
   isWhole,
+  isWholeAs,
   lengthOfFrame,
   nextMagic,
   numberIn,
@@ -33,6 +34,8 @@ export interface Tail {
   /** Its process seems to be gone: close its last segment, and read it again. */
   readonly forsaken: boolean;
   readonly damages: readonly Damage[];
+  /** The last segment, where it ends with a group that is not whole: cut off as its writer ended, or damaged. */
+  readonly broken: string | undefined;
 }
 
 /** Something that was there once and cannot be read. */
@@ -74,6 +77,7 @@ class TailReader implements Tail {
   place: Place;
   ended = false;
   forsaken = false;
+  broken: string | undefined;
   readonly #segments: readonly SegmentFile[];
   readonly #limit: number;
 
@@ -103,6 +107,7 @@ class TailReader implements Tail {
         if (this.#readFrames(own, file) === 'more') return false;
       } while ((own.closed || this.#lacks(next)) && this.#skipDamage(file));
       this.ended = next === undefined && own.closed;
+      if (this.ended && this.#isBroken(file)) this.broken = own.path;
       this.forsaken = next === undefined && !own.closed && isForsaken(file, header);
       return this.#enter(next);
     } finally {
@@ -180,6 +185,20 @@ class TailReader implements Tail {
       return true;
     }
     return false;
+  }
+
+  /**
+   * Whether there are remains of one more frame. Those of older segments, over which this one may lie, have other
+   * numbers: so one of which the first bytes are gone for good does not show.
+   */
+  #isBroken(file: number): boolean {
+    const { offset, frame } = this.place;
+    const start = readAt(file, offset, frameLength);
+    if (start.length < frameLength) return false;
+    if (numberIn(start, 0) === frame) return true;
+    const length = lengthOfFrame(start, 0);
+    if (length === undefined || offset + length > fstatSync(file).size) return false;
+    return isWholeAs(readAt(file, offset, length), this.writer, frame);
   }
 
   #damaged({ segment, path }: SegmentFile, what: string): void {

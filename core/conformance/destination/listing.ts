@@ -12,7 +12,7 @@ const bounded =
   'requestIds lists some thousands at a time, as they are asked for, and lets go when nobody asks';
 
 /** A list of this many is of several pieces. */
-const many = 30_000;
+const many = 12_000;
 /** Request ids in one piece, at most: those of a page that a service gives. */
 const mostAtOnce = 100_000;
 

@@ -18,6 +18,7 @@ describe('the journal of the lmdb spool', () => {
   let log: string;
   let spools: Spool[];
   let errors: string[];
+  let warnings: string[];
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hookline-journal-'));
@@ -25,6 +26,7 @@ describe('the journal of the lmdb spool', () => {
     log = join(folder, 'log');
     spools = [];
     errors = [];
+    warnings = [];
   });
 
   afterEach(async () => {
@@ -33,7 +35,10 @@ describe('the journal of the lmdb spool', () => {
   });
 
   const open = async (maxSize = 1024 * mebibyte): Promise<Spool> => {
-    const spool = new LmdbSpool({ path, maxSize }, { error: (_, message) => errors.push(message) });
+    const spool = new LmdbSpool(
+      { path, maxSize },
+      { error: (_, message) => errors.push(message), warn: (_, message) => warnings.push(message) },
+    );
     spools.push(spool);
     await spool.open();
     return spool;
@@ -110,6 +115,9 @@ describe('the journal of the lmdb spool', () => {
       await rm(path, { recursive: true });
     }
     expect(errors).to.deep.equal([]);
+    // Of the one that was cut to a single byte nothing shows.
+    expect(warnings).to.have.length(3);
+    for (const text of warnings) expect(text).to.include('it was cut off as its process ended');
   });
 
   it('is reported when bytes in its midst have changed; the rest lands, and the file is kept', async () => {
