@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { BigQuery } from '@google-cloud/bigquery';
-import { googleAuthLibrary } from 'google-gax';
+import type { BigQuery } from '@google-cloud/bigquery';
 import { ConfigError, RetryableError } from 'hookline/plugin';
 import { brokenConnection, errorOf } from './errors.js';
 import { type BigqueryOptions, isAnonymous } from './options.js';
+import { loadSdk, sdk } from './sdk.js';
 
 type Auth = BigQuery['authClient'];
 export type AuthClient = Awaited<ReturnType<Auth['getClient']>>;
@@ -22,6 +22,7 @@ export class Account {
 
   /** @throws ConfigError when there are no credentials, or they cannot be read */
   static async open(options: BigqueryOptions): Promise<Account> {
+    const { BigQuery } = await loadSdk();
     try {
       const bigquery = new BigQuery({
         ...(options.project !== undefined && { projectId: options.project }),
@@ -50,7 +51,7 @@ type Identity = Pick<NonNullable<ConstructorParameters<typeof BigQuery>[0]>, 'au
 async function identityOf(options: BigqueryOptions): Promise<Identity> {
   if (isAnonymous(options)) {
     // Another copy of the library: alike, but not to TypeScript.
-    const nobody = new googleAuthLibrary.PassThroughClient() as unknown as NonNullable<
+    const nobody = new (sdk().googleAuthLibrary.PassThroughClient)() as unknown as NonNullable<
       Identity['authClient']
     >;
     return { authClient: nobody };

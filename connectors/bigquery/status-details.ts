@@ -1,4 +1,4 @@
-import { protobufMinimal } from 'google-gax';
+import { sdk } from './sdk.js';
 
 /** What hangs on a status of gRPC in its trailer `grpc-status-details-bin`. */
 export interface StatusDetails {
@@ -38,7 +38,7 @@ function numberOf(value: number | Uint8Array | undefined): number {
 }
 
 function fieldsOf(message: Uint8Array): Fields {
-  const reader = protobufMinimal.Reader.create(message);
+  const reader = sdk().protobufMinimal.Reader.create(message);
   const fields: Fields = new Map();
   while (reader.pos < reader.len) {
     const tag = reader.uint32();

@@ -1,6 +1,7 @@
 import type { protos } from '@google-cloud/bigquery-storage';
-import { grpc } from 'google-gax';
+import type { grpc } from 'google-gax';
 import type { Refusal } from './errors.js';
+import { sdk } from './sdk.js';
 import { detailsOf } from './status-details.js';
 
 type AppendAnswer = protos.google.cloud.bigquery.storage.v1.AppendRowsResponse;
@@ -44,7 +45,7 @@ export function refused(error: unknown): unknown {
   if (typeof code !== 'number') return error;
   const [trailer] = metadata?.get('grpc-status-details-bin') ?? [];
   const { delay, storageCode } = trailer instanceof Uint8Array ? detailsOf(trailer) : {};
-  const text = code === grpc.status.INVALID_ARGUMENT ? undefined : details;
+  const text = code === sdk().grpc.status.INVALID_ARGUMENT ? undefined : details;
   return new StreamRefused(
     { code: nameOf(code), ...(text !== undefined && { text }), ...(delay !== undefined && { delay }) },
     storageCode === undefined ? undefined : storageCodes[storageCode],
@@ -52,5 +53,5 @@ export function refused(error: unknown): unknown {
 }
 
 function nameOf(code: number): string {
-  return grpc.status[code] ?? 'UNKNOWN';
+  return sdk().grpc.status[code] ?? 'UNKNOWN';
 }

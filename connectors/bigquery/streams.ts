@@ -1,10 +1,11 @@
-import { BigQueryWriteClient, type protos } from '@google-cloud/bigquery-storage';
-import { grpc } from 'google-gax';
+import type { BigQueryWriteClient, protos } from '@google-cloud/bigquery-storage';
+import type { grpc } from 'google-gax';
 import { RetryableError, type Row } from 'hookline/plugin';
 import type { Account } from './account.js';
 import { GivenUp } from './given-up.js';
 import { type BigqueryOptions, isAnonymous } from './options.js';
 import { requestsOf, rowDescriptor } from './proto-rows.js';
+import { sdk } from './sdk.js';
 import type { Statistics } from './statistics.js';
 import { checkAppend, refused, StreamRefused } from './stream-refused.js';
 
@@ -51,6 +52,7 @@ export class Streams {
     const { storageEndpoint } = this.#options;
     const url = storageEndpoint === undefined ? undefined : new URL(storageEndpoint);
     const plain = url?.protocol === 'http:';
+    const { BigQueryWriteClient, grpc } = sdk();
     const client = new BigQueryWriteClient({
       // The client has a copy of the library of its own: alike, but not to TypeScript.
       auth: account.auth as never,
@@ -215,7 +217,7 @@ async function unless<T>(signal: AbortSignal, call: Promise<T>, givenUp: GivenUp
 
 /** The service finds the table's region by this header. */
 function routed(parameter: string, value: string): grpc.Metadata {
-  const metadata = new grpc.Metadata();
+  const metadata = new (sdk().grpc.Metadata)();
   metadata.set('x-goog-request-params', `${parameter}=${encodeURIComponent(value)}`);
   return metadata;
 }

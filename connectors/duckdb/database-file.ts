@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { access, chmod, constants, link, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBInstance } from '@duckdb/node-api';
 import { ConfigError, messageOf, RetryableError } from '../../core/index.js';
 import { instructed } from './errors.js';
+import { createInstance } from './instance.js';
 
 /** The newest storage version that the bundled DuckDB reads; a test compares the two. */
 export const newestStorageVersion = 68n;
@@ -17,7 +18,7 @@ export async function openDatabase(
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     if (!(await isThere(path))) await createDatabase(path, config);
-    return await DuckDBInstance.create(path, { ...config });
+    return await createInstance(path, config);
   } catch (error) {
     throw await refusal(path, error, doing);
   }
@@ -57,7 +58,7 @@ export async function canonical(path: string): Promise<string> {
 async function createDatabase(path: string, config: Readonly<Record<string, string>>): Promise<void> {
   const draft = `${path}.${randomUUID()}.new`;
   try {
-    const instance = await DuckDBInstance.create(draft, { ...config });
+    const instance = await createInstance(draft, config);
     const connection = await instance.connect();
     await connection.run('CHECKPOINT');
     connection.closeSync();

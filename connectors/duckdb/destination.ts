@@ -11,12 +11,10 @@ import {
   type TableName,
   type TimeRange,
 } from '../../core/index.js';
-import { appendRows } from './append.js';
 import { Database, type DatabaseSettings } from './database.js';
 import { checkFolder, isThere } from './database-file.js';
 import { listTexts } from './list.js';
 import { quoteName, quoteText } from './name.js';
-import { runReadOnly } from './query.js';
 import { chartColumns, type Expected, isChart, ledgerColumns, misfit, relationOf } from './shape.js';
 
 export interface DuckDBOptions extends DatabaseSettings {
@@ -151,6 +149,7 @@ export class DuckDBDestination implements Destination {
     if (!(await isThere(path))) {
       throw new ConfigError(`there is nothing yet: ${path} is made with the first table`);
     }
+    const { runReadOnly } = await import('./query.js');
     return await this.#opened.use('querying', signal, (connection) => runReadOnly(connection, sql, limit));
   }
 
@@ -166,6 +165,7 @@ export class DuckDBDestination implements Destination {
     plain: boolean,
     signal: AbortSignal,
   ): Promise<void> {
+    const { appendRows } = await import('./append.js');
     if (plain) {
       const target = { catalog: null, schema: this.#options.schema, table: batch.table };
       await appendRows(connection, target, batch.rows, signal);

@@ -24,7 +24,6 @@ import { folderOf } from './name.js';
 import { newestRows } from './newest.js';
 import type { ParquetOptions } from './options.js';
 import { placeOf } from './place.js';
-import { queryFolder } from './query.js';
 import { misfit } from './shape.js';
 import type { Store, StoredFile } from './store.js';
 
@@ -48,7 +47,10 @@ export class ParquetDestination implements Destination {
     this.#compactor = new Compactor(this.#store, this.#files, options);
     this.#made = metrics.counter('hookline_parquet_files_total', 'Parquet files made');
     if (this.#store instanceof FolderStore) {
-      this.query = (sql, limit, signal) => this.#run(queryFolder(this.#store, options, sql, limit, signal));
+      this.query = async (sql, limit, signal) => {
+        const { queryFolder } = await import('./query.js');
+        return await this.#run(queryFolder(this.#store, options, sql, limit, signal));
+      };
     }
     this.#bytes = metrics.counter('hookline_parquet_bytes_total', 'Bytes of the Parquet files made');
   }

@@ -2,15 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type DuckDBBlobValue,
-  type DuckDBConnection,
-  DuckDBInstance,
-  type DuckDBValue,
-} from '@duckdb/node-api';
+import type { DuckDBBlobValue, DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api';
 import { RetryableError, type Row, type TimeRange } from 'hookline/plugin';
-import { appendRows } from '../duckdb/append.js';
 import { faultOf, instructed } from '../duckdb/errors.js';
+import { createInstance } from '../duckdb/instance.js';
 import { listTexts } from '../duckdb/list.js';
 import { quoteText } from '../duckdb/name.js';
 import { quotePattern } from './name.js';
@@ -58,6 +53,7 @@ export class ParquetFiles {
       const table = `rows_${randomUUID().replaceAll('-', '')}`;
       await connection.run(`CREATE TEMP TABLE ${table} (${definition})`);
       try {
+        const { appendRows } = await import('../duckdb/append.js');
         await appendRows(connection, { catalog: 'temp', schema: 'main', table }, rows, signal);
         const bytes = rows.reduce((sum, row) => sum + row.body.length, 0);
         await connection.run(copyOf(`temp.${table}`, path, { rows: rows.length, rawBytes: bytes }));
@@ -175,7 +171,7 @@ export class ParquetFiles {
   #open(): Promise<DuckDBInstance> {
     const { memoryLimit, threads } = this.#settings;
     this.#overflow ??= join(tmpdir(), `hookline-parquet-${randomUUID()}`);
-    return DuckDBInstance.create(':memory:', {
+    return createInstance(':memory:', {
       memory_limit: `${memoryLimit}B`,
       threads: String(threads),
       temp_directory: this.#overflow,

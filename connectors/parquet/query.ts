@@ -1,6 +1,7 @@
-import { type DuckDBConnection, DuckDBInstance, StatementType } from '@duckdb/node-api';
+import { type DuckDBConnection, StatementType } from '@duckdb/node-api';
 import { PermanentError, type QueryResult } from 'hookline/plugin';
 import { instructed } from '../duckdb/errors.js';
+import { createInstance } from '../duckdb/instance.js';
 import { quoteName, quoteText } from '../duckdb/name.js';
 import { runReadOnly } from '../duckdb/query.js';
 import type { FilesSettings } from './files.js';
@@ -19,7 +20,7 @@ export async function queryFolder(
   limit: number,
   signal: AbortSignal,
 ): Promise<QueryResult> {
-  const instance = await DuckDBInstance.create(':memory:', {
+  const instance = await createInstance(':memory:', {
     memory_limit: `${settings.memoryLimit}B`,
     threads: String(settings.threads),
     errors_as_json: 'true',

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { instructed } from '../../../connectors/bigquery/account.js';
 import { brokenConnection, errorOf, secondsOf } from '../../../connectors/bigquery/errors.js';
 import { adviceOf } from '../../../connectors/bigquery/grants.js';
+import { loadSdk } from '../../../connectors/bigquery/sdk.js';
 import { detailsOf } from '../../../connectors/bigquery/status-details.js';
 import { instructionOf, messageOf } from '../../../core/index.js';
 
@@ -9,6 +10,8 @@ const verdict = (code: string, status?: number) =>
   instructionOf(errorOf({ code, ...(status !== undefined && { status }) }, 'writing'));
 
 describe('the bigquery errors', () => {
+  before(() => loadSdk());
+
   const expected: Readonly<Record<string, readonly string[]>> = {
     retry: [
       'backendError',
