@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { memoryOf } from '../support/process-usage.js';
 import type { Generator } from './load.js';
 import { median, type Report } from './report.js';
 import type { Extent, Scenario } from './scenario.js';
-import { roles } from './usage.js';
+import { watchMemory } from './usage.js';
 import { Warehouse } from './warehouse.js';
 
 const run = promisify(execFile);
@@ -69,6 +68,7 @@ export async function fill(
 async function drainOnce(warehouse: Warehouse, report: Report | undefined): Promise<number> {
   const { server } = warehouse;
   await server.start('--role', 'load,admin');
+  const watch = await watchMemory(server);
   let [from, since] = [0, 0];
   let landed = 0;
   for (let waiting = 1; waiting > 0; await sleep(20)) {
@@ -77,9 +77,8 @@ async function drainOnce(warehouse: Warehouse, report: Report | undefined): Prom
     waiting = (await warehouse.waiting()).records;
   }
   const rate = ((await warehouse.landed()) - from) / ((performance.now() - since) / 1000);
-  const [load] = (await roles(server)).get('load') ?? [];
-  if (load !== undefined)
-    report?.figure(`${warehouse.kind}: most memory of the load role`, memoryOf(load).peak, 'MiB');
+  const memory = watch();
+  if (report !== undefined) memory(report, warehouse.kind);
   await server.stop();
   return rate;
 }

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { memoryOf } from '../support/process-usage.js';
 import { startNoop } from './beside.js';
 import type { Generator } from './load.js';
 import { median, type Report, shown } from './report.js';
 import { showLoad } from './rounds.js';
 import type { Extent, Scenario } from './scenario.js';
-import { cpuByRole, roles } from './usage.js';
+import { cpuByRole, watchMemory } from './usage.js';
 import { Warehouse } from './warehouse.js';
 
 const connections = 64;
@@ -46,6 +45,7 @@ async function sustain(
   const lags: number[] = [];
   const landedBefore = await warehouse.landed();
   const cpuBefore = await cpuByRole(server);
+  const watch = await watchMemory(server);
   const begun = Date.now();
   const seconds = extent.short ? 10 : 60;
   const under = load(url, connections, seconds);
@@ -64,9 +64,7 @@ async function sustain(
   const landed = (await warehouse.landed()) - landedBefore;
   const cpuAfter = await cpuByRole(server);
   await watching;
-  const pids = await roles(server);
-  const peak = (role: string) => Math.max(...(pids.get(role) ?? []).map((pid) => memoryOf(pid).peak));
-  const memory = { ack: peak('ack'), load: peak('load') };
+  const memory = watch();
   await server.cli('drain');
   await server.stop();
   const { rows, ids } = await warehouse.count();
@@ -84,8 +82,7 @@ async function sustain(
     const used = (cpuAfter.get(role) ?? 0) - before;
     report.figure(`${kind}: CPU of ${role} for a million rows`, (used / landed) * 1e6, 's');
   }
-  report.figure(`${kind}: most memory of the ack role`, memory.ack, 'MiB');
-  report.figure(`${kind}: most memory of the load role`, memory.load, 'MiB');
+  memory(report, kind);
   const isFlat = (second ?? 0) <= Math.max(2 * (first ?? 0), (first ?? 0) + 1);
   if (!isFlat) report.figure(`${kind}: THE LAG GROWS`, (second ?? 0) - (first ?? 0), 's');
   if (rows !== ids) throw new Error(`${kind}: ${rows} rows have ${ids} ids`);

@@ -11,7 +11,7 @@ import { body, type Generator } from './load.js';
 import { median, type Report } from './report.js';
 import { interleaved, showLoad } from './rounds.js';
 import type { Extent, Scenario } from './scenario.js';
-import { cpuByRole, roles } from './usage.js';
+import { cpuByRole, roles, watchMemory } from './usage.js';
 import { Warehouse } from './warehouse.js';
 
 /** What much of everything costs: pipelines, tokens, a backlog. */
@@ -140,11 +140,10 @@ async function backlog(records: number, report: Report, load: Generator): Promis
   const starts: number[] = [];
   for (let n = 0; n < 3; n++) {
     starts.push(await startToAck(server, url));
+    const watch = await watchMemory(server);
     await sleep(5000);
-    const pids = await roles(server);
-    const peak = Math.max(...(pids.get('load') ?? []).map((pid) => memoryOf(pid).peak));
-    if (n === 2)
-      report.ratio(`backlog of ${count(records)}: most memory of the load role`, peak, 250, 'less', 'MiB');
+    const memory = watch();
+    if (n === 2) memory(report, `backlog of ${count(records)}`);
     await server.stop();
   }
   const goal = records === 1_000_000 ? 1 : undefined;
