@@ -21,7 +21,9 @@ export async function* pulled<T>(
 ): AsyncGenerator<T, void, undefined> {
   let offered = turn<{ readonly value: T } | undefined>();
   let asked = turn<void>();
+  let isWanted = true;
   const working = work((value) => {
+    if (!isWanted) return Promise.reject(new NotWanted());
     asked = turn();
     offered.resolve({ value });
     return asked.promise;
@@ -38,6 +40,7 @@ export async function* pulled<T>(
       asked.resolve();
     }
   } finally {
+    isWanted = false;
     asked.reject(new NotWanted());
     await working;
   }

@@ -10,7 +10,7 @@ export interface Receipt {
 /** Receipts of one batch: all of them, or a part of a large one. */
 export interface BatchReceipts {
   readonly lane: LaneId;
-  /** The batch's id, under which it is in the ledger of its warehouse; a UUIDv7 of the time when it was sealed. */
+  /** The batch's id, under which it is in the ledger of its warehouse; a UUIDv7 of the time when it was sealed or split. */
   readonly batch: string;
   readonly landedAt: Date;
   readonly receipts: readonly Receipt[];
@@ -29,15 +29,15 @@ export interface ReceiptsSummary {
 export interface ReceiptCounts {
   /** What they take in the spool. */
   readonly bytes: number;
-  /** When the oldest that is kept has landed; absent where there is none. */
+  /** When the one that ends first has landed; absent where there is none. */
   readonly since?: Date;
   /** How many were not kept, or not to their end, for want of room, since the spool was made. */
   readonly thrownAway: number;
 }
 
 /**
- * A spool's memory of what has landed. It has a share of the spool of its own: beyond it the oldest are thrown
- * away first, and counted. It never keeps a batch from being settled.
+ * A spool's memory of what has landed. It has a share of the spool of its own: beyond it what
+ * ends first is thrown away first, and counted. It never keeps a batch from being settled.
  */
 export interface Receipts {
   /**
@@ -50,7 +50,7 @@ export interface Receipts {
   /** A request's receipts, one for each lane in which it landed. It may look at all that are kept. */
   find(requestId: string): Promise<BatchReceipts[]>;
 
-  /** Of a lane, in the order in which they landed, at most so many thousand batches at a time. */
+  /** Of a lane, what ends first first, some thousand batches at a time. */
   summaries(lane: LaneId): AsyncIterable<readonly ReceiptsSummary[]>;
 
   /** `undefined` when they are not kept any more. */

@@ -14,7 +14,7 @@ export interface Reconciliation {
   readonly missing: readonly string[];
   /** Request ids that have more than one row, and how many. */
   readonly doubled: ReadonlyMap<string, number>;
-  /** Rows of the same time that have no receipt. */
+  /** Rows from `first` to `last` that have no receipt; of those before and behind nothing is known. */
   readonly withoutReceipt: number;
 }
 

@@ -8,6 +8,7 @@ import type { Logger } from '../core/logger.js';
 import { mask } from '../core/mask.js';
 import type { Spool } from '../core/spool.js';
 import { adminGuard } from './admin-guard.js';
+import { RemoteError } from './channel.js';
 import { instanceOf, webhookUrl } from './instance.js';
 import { overview } from './overview.js';
 import type { Reload } from './reload.js';
@@ -22,9 +23,6 @@ export interface AdminParts {
   readonly logger: Logger;
   readonly reload: Reload;
 }
-
-/** Milliseconds that a warehouse may take for the next request ids. */
-const listingTimeout = 70_000;
 
 /** The request is wrong; the message tells how to put it right. */
 class BadRequest extends Error {}
@@ -91,7 +89,7 @@ export function adminApp({ config, supervisor, spool, logger, reload }: AdminPar
   });
   app.post('/api/request-ids', express.json({ limit: '1mb' }), async (request, response) => {
     const load = await supervisor.load();
-    response.json(await load.ask('requestIds', listingOf(request.body), listingTimeout));
+    response.json(await load.ask('requestIds', listingOf(request.body)));
   });
 
   app.use((request, response) => {
@@ -118,7 +116,7 @@ export function listen(app: Express, { host, port }: Config['server']['admin']):
 
 function statusOf(error: unknown): number {
   if (error instanceof BadRequest) return 400;
-  if (error instanceof ConfigProblems) return 422;
+  if (error instanceof ConfigProblems || (error instanceof RemoteError && error.config)) return 422;
   return (error as { readonly status?: number }).status ?? 502;
 }
 

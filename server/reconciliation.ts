@@ -44,7 +44,9 @@ export class Sum {
     this.#missing += missing.length;
     this.#doubled += doubled.size;
     this.#withoutReceipt += withoutReceipt;
-    this.#missingRequests.push(...missing.slice(0, this.#limit - this.#missingRequests.length));
+    for (const id of missing) {
+      if (this.#missingRequests.length < this.#limit) this.#missingRequests.push(id);
+    }
     for (const [id, times] of doubled) {
       if (this.#doubledRequests.size < this.#limit) this.#doubledRequests.set(id, times);
     }
@@ -71,7 +73,7 @@ export function* linesOf(report: Report): Generator<string> {
   const lane = `${report.pipeline}/${report.destination}`;
   const { table, receipts, missing, doubled, rowsWithoutReceipt, waiting, deadLetters } = report;
   if (receipts === 0) {
-    yield `${lane}: there are no receipts to compare; they are kept from when receipts: { keep: 7d } is in the file`;
+    yield `${lane}: there are no receipts to compare, of that time or of any that are kept`;
   } else {
     yield `${lane}: ${receipts} receipts of requests from ${report.from} to ${report.to}, compared with table ${table}`;
     yield `  ${missing} missing: they have landed, and are not there`;

@@ -31,7 +31,7 @@ const idsAtOnce = 5000;
 export class ClickhouseDestination implements Destination {
   readonly #server: Server;
   readonly #engine: string;
-  /** Of the settings of an INSERT those that this server knows. */
+  /** Settings that this server knows. */
   #known: ReadonlySet<string> = new Set();
 
   constructor(options: ClickhouseOptions) {
@@ -100,6 +100,8 @@ export class ClickhouseDestination implements Destination {
       `listing ${table}`,
       signal,
       `SELECT ${requestId} AS id FROM ${name} WHERE ${timestamp} >= ${exact(from)} AND ${timestamp} < ${exact(to)}`,
+      // Else the server would go on for nobody.
+      this.#ofThese({ cancel_http_readonly_queries_on_client_close: 1 }),
     );
   }
 
@@ -145,9 +147,14 @@ export class ClickhouseDestination implements Destination {
       ...(token !== undefined && { insert_deduplication_token: token }),
       async_insert: 0,
     };
-    const settings = Object.fromEntries(Object.entries(wanted).filter(([name]) => this.#known.has(name)));
+    const settings = this.#ofThese(wanted);
     const query = `INSERT INTO ${quoteName(table)} (${columns})`;
     await this.#server.insert(`writing to ${table}`, signal, query, { block, settings });
+  }
+
+  /** Of these settings those that this server knows. */
+  #ofThese(settings: Readonly<Record<string, string | number>>): Readonly<Record<string, string | number>> {
+    return Object.fromEntries(Object.entries(settings).filter(([name]) => this.#known.has(name)));
   }
 
   /** Whether the table is there. @throws ConfigError when it has another shape */

@@ -1,6 +1,6 @@
 import { Agent } from 'node:https';
 import { createInterface } from 'node:readline';
-import { Readable } from 'node:stream';
+import { addAbortSignal, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { RetryableError, readTls, type Tls } from 'hookline/plugin';
@@ -69,23 +69,32 @@ export class Server {
    * The `id`s that a query gives, some at a time. The server has them all before it sends the first, on
    * its disk if they are many: else a failure in the middle would look like one more line, or like the end.
    */
-  async *list(what: string, signal: AbortSignal, query: string): AsyncGenerator<string[]> {
+  async *list(
+    what: string,
+    signal: AbortSignal,
+    query: string,
+    settings: Insert['settings'],
+  ): AsyncGenerator<string[]> {
     const stream = await this.#begin(what, signal, signal, {
       query: `${query} FORMAT JSONEachRow`,
-      clickhouse_settings: { wait_end_of_query: 1 },
+      clickhouse_settings: { ...settings, wait_end_of_query: 1 },
     });
+    const lines = createInterface({ input: stream });
+    // They pass an error on to whoever reads them, and throw it where nobody does just now.
+    lines.on('error', () => {});
     try {
       let ids: string[] = [];
-      for await (const line of createInterface({ input: stream })) {
+      for await (const line of lines) {
         ids.push((JSON.parse(line) as { readonly id: string }).id);
         if (ids.length < listedAtOnce) continue;
         yield ids;
         ids = [];
       }
-      // A stream that was cut ends its lines without a word.
-      signal.throwIfAborted();
       if (!stream.readableEnded) throw new RetryableError(`${what}: the connection was lost`);
       if (ids.length > 0) yield ids;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw instructed(error, what);
     } finally {
       stream.destroy();
     }
@@ -127,12 +136,14 @@ export class Server {
     }
   }
 
-  /** Resolves to what is answered as soon as it begins to come. */
+  /** Resolves to what is answered as soon as it begins to come; an abort ends it at any time. */
   async #begin(what: string, signal: AbortSignal, cut: AbortSignal, request: Statement): Promise<Readable> {
     signal.throwIfAborted();
     if (this.#client === undefined) throw new RetryableError(`${what}: it is closed`);
     try {
-      return (await this.#client.exec({ ...request, abort_signal: cut })).stream;
+      const { stream } = await this.#client.exec({ ...request, abort_signal: cut });
+      // The client itself heeds the signal only until then.
+      return addAbortSignal(cut, stream);
     } catch (error) {
       signal.throwIfAborted();
       throw instructed(error, what);

@@ -18,7 +18,9 @@ export async function runReadOnly(
   const statement = await prepare(connection, sql);
   try {
     await connection.run('BEGIN TRANSACTION READ ONLY');
-    const reader = await statement.streamAndReadUntil(limit + 1);
+    let reader = await statement.streamAndReadUntil(limit + 1);
+    // A stream that breaks ends without a word, and cannot be asked. What has few rows is run again as a whole.
+    if (reader.currentRowCount <= limit) reader = await statement.runAndReadUntil(limit + 1);
     const rows = reader.getRows();
     return {
       columns: reader.columnNames(),

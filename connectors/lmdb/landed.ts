@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { BatchReceipts, LaneId, ReceiptCounts, ReceiptsSummary, SealedBatch } from '../../core/index.js';
 import type { Environment } from './environment.js';
 import { receiptsLength, StoredReceipts } from './receipts-entry.js';
@@ -88,6 +89,7 @@ export class Landed {
       if (some.length === 0) return;
       yield some;
       after = some.at(-1)?.key;
+      await setImmediate();
     }
   }
 }

@@ -102,11 +102,18 @@ export class MysqlSession implements Session {
     // The typed promises give all the rows at once; the driver beneath them gives them one by one.
     const { connection } = this.connection as unknown as { readonly connection: CallbackConnection };
     const rows = connection.execute(query, [...values]).stream({ highWaterMark: 1000 });
-    for await (const { id } of rows as AsyncIterable<{ id: string }>) {
-      ids.push(id);
-      if (ids.length < atOnce) continue;
-      await offer(ids);
-      ids = [];
+    // The driver does not tell a stream that its connection is gone.
+    const lost = () => rows.destroy(new Error('the connection was lost'));
+    this.#socket.once('close', lost);
+    try {
+      for await (const { id } of rows as AsyncIterable<{ id: string }>) {
+        ids.push(id);
+        if (ids.length < atOnce) continue;
+        await offer(ids);
+        ids = [];
+      }
+    } finally {
+      this.#socket.off('close', lost);
     }
     if (ids.length > 0) await offer(ids);
   }

@@ -67,8 +67,10 @@ async function currentFiles(store: Store, folder: string, signal: AbortSignal): 
   // The last first: what was merged may have been merged on.
   for (const { into, sources } of (await merges.all(signal)).toReversed()) {
     const target = merges.keyOf(into);
-    if (!keys.has(target) && !merged.has(target)) continue;
-    for (const source of sources) merged.add(merges.keyOf(source));
+    const from = sources.map((source) => merges.keyOf(source));
+    if (keys.has(target) || merged.has(target)) for (const source of from) merged.add(source);
+    // They are there until it is: so they were merged while they were listed.
+    else if (!from.every((source) => keys.has(source))) throw new Gone(target);
   }
   return found.filter(({ key }) => !merged.has(key));
 }

@@ -55,17 +55,21 @@ const begin = `
  */
 export class PostgresDestination implements Destination {
   readonly #connections: Connections;
+  /** A list may be held for long; those who write do not wait for it. */
+  readonly #listing: Connections;
   readonly #schema: Schema;
   readonly #ledger: string;
 
   constructor(options: PostgresOptions) {
     this.#connections = new Connections(options);
+    this.#listing = new Connections({ ...options, connections: 1 });
     this.#schema = new Schema(options.schema);
     this.#ledger = options.ledger;
   }
 
   async open(signal: AbortSignal): Promise<void> {
     this.#connections.open();
+    this.#listing.open();
     await this.check([], signal);
   }
 
@@ -130,7 +134,7 @@ export class PostgresDestination implements Destination {
   requestIds(table: TableName, { from, to }: TimeRange, signal: AbortSignal): AsyncIterable<string[]> {
     const quoted = this.#schema.quote(table);
     return pulled((offer) =>
-      this.#connections.use(`listing ${table}`, signal, async (client) => {
+      this.#listing.use(`listing ${table}`, signal, async (client) => {
         if (!(await isThere(client, quoted))) return;
         await client.query(
           `BEGIN READ ONLY; DECLARE ids NO SCROLL CURSOR FOR SELECT ${requestId} FROM ${quoted}
@@ -148,7 +152,7 @@ export class PostgresDestination implements Destination {
   }
 
   async close(): Promise<void> {
-    await this.#connections.close();
+    await Promise.all([this.#connections.close(), this.#listing.close()]);
   }
 
   /** Begins the transaction and enters the batch; false when it has landed before. One round trip. */

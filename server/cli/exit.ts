@@ -3,8 +3,8 @@ import { instructionOf, messageOf } from '../../core/errors.js';
 import { mask } from '../../core/mask.js';
 import { RemoteError } from '../channel.js';
 
-/** Exit codes: 0 done, 1 failed, 2 wrongly called, 78 (`EX_CONFIG`) wrongly configured. */
-export const exitCodes = { failed: 1, usage: 2, config: 78 } as const;
+/** Exit codes: 0 done, 1 failed, 2 wrongly called, 3 not as it should be, 78 (`EX_CONFIG`) wrongly configured. */
+export const exitCodes = { failed: 1, usage: 2, differs: 3, config: 78 } as const;
 
 /** A command cannot go on; the message is for the person who typed it. */
 export class CommandError extends Error {

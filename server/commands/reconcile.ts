@@ -14,9 +14,6 @@ import { Session } from '../cli/session.js';
 import { linesOf, type Report, Sum } from '../reconciliation.js';
 import { type ListingPage, requestIdsOf } from '../roles/listings.js';
 
-/** Milliseconds for a page of request ids: the server gives up before. */
-const listingTimeout = 90_000;
-
 interface Options {
   readonly config: string;
   readonly json?: boolean;
@@ -30,7 +27,7 @@ export function reconcile(program: Command): void {
   program
     .command('reconcile <pipeline>')
     .description(
-      'compare what has landed by the receipts with what the warehouse holds; exits with 1 where they differ',
+      'compare what has landed by the receipts with what the warehouse holds; exits with 3 where they differ',
     )
     .option('--destination <name>', "one of the pipeline's destinations (all)")
     .addOption(timeOption('--from <time>', 'requests of that time and later'))
@@ -48,7 +45,7 @@ export function reconcile(program: Command): void {
         if (options.json) printJson(reports);
         else for (const report of reports) for (const line of linesOf(report)) print(line);
         if (reports.some(({ missing, doubled }) => missing + doubled > 0))
-          process.exitCode = exitCodes.failed;
+          process.exitCode = exitCodes.differs;
       }),
     );
 }
@@ -90,7 +87,13 @@ async function reportOn(
     to: (options.to?.getTime() ?? Number.POSITIVE_INFINITY) / 1000,
   };
   const { records: waiting } = await spool.depth(lane);
-  const { thrownAway } = await receipts.counts();
+  const { thrownAway, since } = await receipts.counts();
+  if (session.config.receipts === undefined && since === undefined) {
+    throw new CommandError(
+      'no receipts are kept of what lands: put receipts: { keep: 7d } into the file',
+      exitCodes.config,
+    );
+  }
   const whole = new Sum(options.limit);
   const progress = new Progress(`${lane}: receipts compared`);
   for await (const part of compare(receipts, lane, range, await listing(session, outlet, pipeline.table))) {
@@ -122,18 +125,14 @@ async function listing(session: Session, outlet: Outlet, table: string): Promise
   const destination = outlet.name;
   return async function* (range: TimeRange) {
     if (admin === undefined) {
-      yield* await requestIdsOf(outlet, table, range, new AbortController().signal);
+      yield* requestIdsOf(outlet, table, range, new AbortController().signal);
       return;
     }
-    let page = await admin.post<ListingPage>(
-      '/api/request-ids',
-      { destination, table, ...range },
-      listingTimeout,
-    );
+    let page = await admin.post<ListingPage>('/api/request-ids', { destination, table, ...range });
     for (;;) {
       yield page.ids;
       if (page.cursor === undefined) return;
-      page = await admin.post<ListingPage>('/api/request-ids', { cursor: page.cursor }, listingTimeout);
+      page = await admin.post<ListingPage>('/api/request-ids', { cursor: page.cursor });
     }
   };
 }

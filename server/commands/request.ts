@@ -124,7 +124,7 @@ function tableOf({ pipelines }: Config, lane: LaneId): { readonly table?: string
   return table === undefined ? {} : { table };
 }
 
-/** When a batch was sealed, after its token was found good: a UUIDv7 begins with its time. */
+/** When a batch was sealed, its tokens found good, or split off one that was: a UUIDv7 begins with its time. */
 function sealedAt(batch: string): string {
   return new Date(Number.parseInt(batch.slice(0, 8) + batch.slice(9, 13), 16)).toISOString();
 }
@@ -145,8 +145,8 @@ function lineOf({
   const size = bytes === undefined ? '' : `, ${bytes} bytes`;
   const what = {
     waiting: 'waits to be authenticated and sealed',
-    sealed: `authenticated at ${sealedAt(batch)}, in batch ${batch}, which has not landed yet`,
-    landed: `authenticated at ${sealedAt(batch)}; landed at ${at}${table === undefined ? '' : ` in table ${table}`}, in batch ${batch}`,
+    sealed: `authenticated; sealed at ${sealedAt(batch)}, in batch ${batch}, which has not landed yet`,
+    landed: `authenticated; sealed at ${sealedAt(batch)}; landed at ${at}${table === undefined ? '' : ` in table ${table}`}, in batch ${batch}`,
     dead: `dead since ${at}: ${reason}`,
     held: `failed authentication at ${at}: ${reason}; held until ${until}`,
     discarded: `failed authentication: ${reason}; its body was not kept, or it was released or dropped since`,

@@ -1,71 +1,114 @@
 import { randomUUID } from 'node:crypto';
 import type { TimeRange } from '../../core/destination.js';
-import { ConfigError } from '../../core/errors.js';
+import { ConfigError, RetryableError } from '../../core/errors.js';
 import type { Outlet } from '../../core/outlet.js';
 
-/** Milliseconds until a listing that nobody goes on with is closed. */
+/** Milliseconds until a listing that nobody goes on with is given up. */
 const patience = 60_000;
 
-/** Some request ids of a listing; where there may be more, the cursor by which they are asked for. */
+/** Milliseconds after which an answer says that there is nothing yet: a warehouse may read for long. */
+const answerAfter = 10_000;
+
+/** Some request ids of a listing, or none yet; where there may be more, the cursor by which they are asked for. */
 export interface ListingPage {
   readonly ids: readonly string[];
   readonly cursor?: string;
 }
 
 interface Listing {
+  readonly outlet: Outlet;
   readonly pages: AsyncIterator<readonly string[]>;
   readonly abort: AbortController;
-  readonly timer: NodeJS.Timeout;
+  /** What has been asked of the warehouse, and not been answered yet. */
+  pending?: Promise<IteratorResult<readonly string[]>> | undefined;
+  timer?: NodeJS.Timeout;
 }
 
 /** Request ids of tables, which are listed a page at a time as somebody asks for them. */
 export class Listings {
-  readonly #listings = new Map<string, Listing>();
+  /** Those that can be gone on with, by their cursors. */
+  readonly #waiting = new Map<string, Listing>();
+  readonly #all = new Set<Listing>();
+  #closed = false;
 
   async begin(outlet: Outlet, table: string, range: TimeRange): Promise<ListingPage> {
     const abort = new AbortController();
-    const pages = (await requestIdsOf(outlet, table, range, abort.signal))[Symbol.asyncIterator]();
-    return await this.#next(pages, abort);
+    const pages = requestIdsOf(outlet, table, range, abort.signal);
+    return await this.#next({ outlet, pages, abort });
   }
 
   /** @throws ConfigError when there is no such listing any more */
   async more(cursor: string): Promise<ListingPage> {
-    const listing = this.#listings.get(cursor);
+    const listing = this.#waiting.get(cursor);
     if (listing === undefined) throw new ConfigError('the listing was given up meanwhile; begin it again');
-    this.#listings.delete(cursor);
+    this.#waiting.delete(cursor);
     clearTimeout(listing.timer);
-    return await this.#next(listing.pages, listing.abort);
+    return await this.#next(listing);
+  }
+
+  /** Gives up those of other outlets: these are about to be closed. */
+  keepOnly(outlets: Iterable<Outlet>): void {
+    const kept = new Set(outlets);
+    for (const listing of [...this.#all]) if (!kept.has(listing.outlet)) this.#giveUp(listing);
   }
 
   close(): void {
-    for (const { abort, timer, pages } of this.#listings.values()) giveUp(abort, timer, pages);
-    this.#listings.clear();
+    this.#closed = true;
+    this.keepOnly([]);
   }
 
-  async #next(pages: AsyncIterator<readonly string[]>, abort: AbortController): Promise<ListingPage> {
-    const timeout = setTimeout(
-      () => abort.abort(new Error('the warehouse did not answer in time')),
-      patience,
-    );
-    const page = await pages.next().finally(() => clearTimeout(timeout));
-    if (page.done) return { ids: [] };
+  async #next(listing: Listing): Promise<ListingPage> {
+    if (this.#closed) throw new RetryableError('the server is shutting down');
+    this.#all.add(listing);
+    let late: NodeJS.Timeout | undefined;
+    const nothingYet = new Promise<undefined>((resolve) => {
+      late = setTimeout(() => resolve(undefined), answerAfter);
+    });
+    try {
+      listing.pending ??= listing.pages.next();
+      const page = await Promise.race([listing.pending, nothingYet]);
+      if (page !== undefined) listing.pending = undefined;
+      if (page?.done) {
+        this.#all.delete(listing);
+        return { ids: [] };
+      }
+      listing.abort.signal.throwIfAborted();
+      return { ids: page?.value ?? [], cursor: this.#keep(listing) };
+    } catch (error) {
+      this.#giveUp(listing);
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  #keep(listing: Listing): string {
     const cursor = randomUUID();
-    const timer = setTimeout(() => {
-      this.#listings.delete(cursor);
-      giveUp(abort, timer, pages);
+    this.#waiting.set(cursor, listing);
+    listing.timer = setTimeout(() => {
+      this.#waiting.delete(cursor);
+      this.#giveUp(listing);
     }, patience);
-    this.#listings.set(cursor, { pages, abort, timer });
-    return { ids: page.value, cursor };
+    listing.timer.unref();
+    return cursor;
+  }
+
+  #giveUp(listing: Listing): void {
+    this.#all.delete(listing);
+    clearTimeout(listing.timer);
+    listing.abort.abort(new RetryableError('the listing was given up'));
+    listing.pending?.catch(() => undefined);
+    listing.pages.return?.().catch(() => undefined);
   }
 }
 
 /** @throws ConfigError when the destination cannot list them */
-export async function requestIdsOf(
+export async function* requestIdsOf(
   outlet: Outlet,
   table: string,
   range: TimeRange,
   signal: AbortSignal,
-): Promise<AsyncIterable<readonly string[]>> {
+): AsyncGenerator<readonly string[]> {
   const { destination } = outlet;
   if (destination.requestIds === undefined) {
     throw new ConfigError(
@@ -73,11 +116,5 @@ export async function requestIdsOf(
     );
   }
   await outlet.open(signal);
-  return destination.requestIds(table, range, signal);
-}
-
-function giveUp(abort: AbortController, timer: NodeJS.Timeout, pages: AsyncIterator<unknown>): void {
-  clearTimeout(timer);
-  abort.abort(new Error('nobody asks for more'));
-  pages.return?.().catch(() => undefined);
+  yield* destination.requestIds(table, range, signal);
 }

@@ -62,6 +62,7 @@ export async function startLoad(
       now = { config, tokens, authenticator, outlets };
       const plan = { pipelines: config.pipelines, outlets, authenticator };
       prover.change(authenticator);
+      listings.keepOnly(outlets.values());
       changing = engine
         .change(plan, config.server.grace)
         .then(() => (before.tokens === tokens ? undefined : before.tokens.close()));

@@ -73,7 +73,7 @@ export function shown(value: number): string {
   return value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2);
 }
 
-function meets(value: number, goal: number, better: Ratio['better']): boolean {
+export function meets(value: number, goal: number, better: Ratio['better']): boolean {
   return better === 'more' ? value >= goal : value <= goal;
 }
 

@@ -105,7 +105,8 @@ describe('a spool whose files were damaged while nobody looked', function () {
       const { landed, errors } = await survived(async (journals) => {
         const file = journals.at(-1) as string;
         const bytes = await readFile(file);
-        const at = bytes.lastIndexOf('HFRM') + random.below(600);
+        const last = bytes.lastIndexOf('HFRM');
+        const at = last + random.below(bytes.length - last);
         bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
         await writeFile(file, bytes);
       });

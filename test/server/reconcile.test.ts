@@ -5,6 +5,15 @@ import { startPostgres, type TestPostgres } from '../support/postgres.js';
 
 type Report = Readonly<Record<string, unknown>>;
 
+const sections = `receipts: { keep: 7d }
+destinations:
+  warehouse: { type: postgres, url: "\${DATABASE_URL}", flush: { every: 50ms } }
+  local: { type: duckdb, path: ./warehouse.duckdb, releaseAfter: 200ms, flush: { every: 50ms } }
+pipelines:
+  1: { destination: [warehouse, local], table: orders }
+  2: { destination: local, table: leads }
+`;
+
 describe('receipts', function () {
   this.timeout(60_000);
   let postgres: TestPostgres;
@@ -19,17 +28,7 @@ describe('receipts', function () {
 
   beforeEach(async () => {
     database = await postgres.createDatabase();
-    server = await Hookline.create(
-      `receipts: { keep: 7d }
-destinations:
-  warehouse: { type: postgres, url: "\${DATABASE_URL}", flush: { every: 50ms } }
-  local: { type: duckdb, path: ./warehouse.duckdb, releaseAfter: 200ms, flush: { every: 50ms } }
-pipelines:
-  1: { destination: [warehouse, local], table: orders }
-  2: { destination: local, table: leads }
-`,
-      { env: { DATABASE_URL: database } },
-    );
+    server = await Hookline.create(sections, { env: { DATABASE_URL: database } });
     await server.start();
     url = String((await server.token()).urls['1']);
   });
@@ -67,7 +66,7 @@ pipelines:
       `INSERT INTO orders SELECT 'foreign', __kdd_request_unix_timestamp, 'k', '1' FROM orders WHERE ${where([ids[11] as string])}`,
     );
     const seen = async () => {
-      const [warehouse, local] = await reports(1);
+      const [warehouse, local] = await reports(3);
       expect(warehouse).to.deep.include({
         ...clean,
         pipeline: '1',
@@ -83,7 +82,7 @@ pipelines:
     };
     await seen();
     const text = await server.cli('reconcile', '1', '--destination', 'warehouse', '--limit', '1');
-    expect(text.code).to.equal(1);
+    expect(text.code).to.equal(3);
     expect(text.stdout).to.match(
       /^1\/warehouse: 30 receipts of requests from \S+Z to \S+Z, compared with table orders\n/,
     );
@@ -106,14 +105,14 @@ pipelines:
     await postgres.sql(database, `DELETE FROM orders WHERE ${where(early)}`);
     const [after] = await reports(0, '--from', middle.toISOString(), '--destination', 'warehouse');
     expect(after).to.include({ receipts: 7, missing: 0 });
-    const [before] = await reports(1, '--to', middle.toISOString(), '--destination', 'warehouse');
+    const [before] = await reports(3, '--to', middle.toISOString(), '--destination', 'warehouse');
     expect(before).to.include({ receipts: 5, missing: 5 });
   });
 
   it('call everything missing once the table is gone, and say so where there are none', async () => {
     await land(3);
     await postgres.sql(database, 'DROP TABLE orders');
-    const [warehouse] = await reports(1, '--destination', 'warehouse');
+    const [warehouse] = await reports(3, '--destination', 'warehouse');
     expect(warehouse).to.include({ receipts: 3, missing: 3 });
     const none = await server.cli('reconcile', '2');
     expect([none.code, none.stdout]).to.satisfy(
@@ -123,6 +122,9 @@ pipelines:
     expect([unknown.code, unknown.stderr]).to.satisfy(
       ([code, stderr]: [number, string]) => code === 2 && /it has: warehouse, local/.test(stderr),
     );
+    await server.configure(sections.replace('receipts: { keep: 7d }\n', ''));
+    const off = await server.cli('reconcile', '1', '--destination', 'local');
+    expect(off.code).to.equal(0);
     await postgres.stop();
     const down = await server.cli('reconcile', '1', '--destination', 'warehouse');
     await postgres.start();
@@ -146,7 +148,7 @@ pipelines:
     expect(Date.parse(String(at)) - Number(ledger[0]?.landed_at)).to.be.within(-1000, 10_000);
     const { stdout } = await server.cli('request', String(id));
     expect(stdout).to.match(
-      /1\/warehouse: accepted \S+Z; authenticated at \S+Z; landed at \S+Z in table orders, in batch [0-9a-f-]{36}\n/,
+      /1\/warehouse: accepted \S+Z; authenticated; sealed at \S+Z; landed at \S+Z in table orders, in batch [0-9a-f-]{36}\n/,
     );
   });
 });

@@ -188,17 +188,20 @@ class TailReader implements Tail {
   }
 
   /**
-   * Whether there are remains of one more frame. Those of older segments, over which this one may lie, have other
-   * numbers: so one of which the first bytes are gone for good does not show.
+   * Whether there are remains of one more frame, and not of an older segment over which this one may lie. One of
+   * which the first bytes are gone for good does not show.
    */
   #isBroken(file: number): boolean {
     const { offset, frame } = this.place;
     const start = readAt(file, offset, frameLength);
     if (start.length < frameLength) return false;
-    if (numberIn(start, 0) === frame) return true;
     const length = lengthOfFrame(start, 0);
-    if (length === undefined || offset + length > fstatSync(file).size) return false;
-    return isWholeAs(readAt(file, offset, length), this.writer, frame);
+    if (length === undefined || offset + length > fstatSync(file).size) return numberIn(start, 0) === frame;
+    const bytes = readAt(file, offset, length);
+    if (numberIn(bytes, 0) !== frame) return isWholeAs(bytes, this.writer, frame);
+    // One of another writer, which began to count in this file when it was its own.
+    for (let other = 1; other < this.writer; other++) if (isWhole(bytes, other)) return false;
+    return true;
   }
 
   #damaged({ segment, path }: SegmentFile, what: string): void {

@@ -1,24 +1,26 @@
 import type { Destination, Row, TimeRange } from '../../index.js';
 import { makeBatch, makeRow } from '../batches.js';
 import type { Claim } from '../claim.js';
-import { refused, same, that } from '../proof.js';
-import type { DestinationClaim } from './stage.js';
-import type { DestinationSubject } from './subject.js';
+import { refused, same, that, within } from '../proof.js';
+import type { DestinationClaim, Stage } from './stage.js';
 
 const listed =
   'requestIds lists each row whose timestamp is in the range, as often as it is there, from its start on and before its end';
 const bounded =
   'requestIds lists some thousands at a time, as they are asked for, and lets go when nobody asks';
 
-/** A list of this many is of several pieces. */
-const many = 12_000;
+/** Soon, on a busy machine. */
+const soon = 5000;
+
+/** A list of this many is of several pieces, unless a service gives larger ones. */
+const many = 25_000;
 /** Request ids in one piece, at most: those of a page that a service gives. */
 const mostAtOnce = 100_000;
 
 const always: TimeRange = { from: 0, to: 1e11 };
 
 /** Of a destination that lists its request ids; of any other they hold at once. */
-export function listingClaims({ limits }: DestinationSubject, claim: DestinationClaim): Claim[] {
+export function listingClaims(claim: DestinationClaim): Claim[] {
   return [
     claim('lists the request ids of a range, to the last bit of its ends', listed, async (stage) => {
       const destination = await stage.ready();
@@ -65,12 +67,7 @@ export function listingClaims({ limits }: DestinationSubject, claim: Destination
     claim('lists many request ids piece by piece, while rows are written', bounded, async (stage) => {
       const destination = await stage.ready();
       if (destination.requestIds === undefined) return;
-      const rows: Row[] = [];
-      for (let left = many; left > 0; left -= limits.rows) {
-        const some = Array.from({ length: Math.min(left, limits.rows) }, () => makeRow('1'));
-        await destination.write(makeBatch(stage.table, some), stage.signal);
-        rows.push(...some);
-      }
+      const rows = await fill(stage, destination);
       const found: string[] = [];
       let late: Row | undefined;
       for await (const piece of destination.requestIds(stage.table, always, stage.signal)) {
@@ -91,19 +88,38 @@ export function listingClaims({ limits }: DestinationSubject, claim: Destination
       const destination = await stage.ready();
       const { requestIds } = destination;
       if (requestIds === undefined) return;
-      const rows = Array.from({ length: Math.min(5000, limits.rows) }, () => makeRow('1'));
-      await destination.write(makeBatch(stage.table, rows), stage.signal);
+      const rows = await fill(stage, destination);
       const list = (signal: AbortSignal) => requestIds.call(destination, stage.table, always, signal);
       for (let times = 0; times < 12; times++) for await (const _ of list(stage.signal)) break;
       await refused(collected(list(AbortSignal.abort())), 'a list whose signal has fired');
-      const abort = new AbortController();
-      const left = list(abort.signal)[Symbol.asyncIterator]();
-      await left.next();
-      abort.abort();
-      await left.return?.().catch(() => undefined);
+      for (const isPending of [false, true]) {
+        const abort = new AbortController();
+        const pieces = list(abort.signal)[Symbol.asyncIterator]();
+        let listed = ((await pieces.next()) as IteratorYieldResult<readonly string[]>).value.length;
+        const rest = async () => {
+          for (let next = await pieces.next(); !next.done; next = await pieces.next())
+            listed += next.value.length;
+        };
+        const going = isPending ? rest() : undefined;
+        abort.abort();
+        await within(
+          soon,
+          (going ?? rest()).catch(() => (listed = rows.length)),
+          'the end of a list that is given up',
+        );
+        same('whether it has ended with an error, or with all of them', listed, rows.length);
+        await within(soon, Promise.resolve(pieces.return?.()), 'its return');
+      }
       same('how many are listed then', (await collected(list(stage.signal))).length, rows.length);
     }),
   ];
+}
+
+/** Lands many rows; they are as many as the limits want batches. */
+async function fill(stage: Stage, destination: Destination): Promise<Row[]> {
+  const rows = Array.from({ length: many }, () => makeRow('1'));
+  for (const batch of stage.batches(rows, destination)) await destination.write(batch, stage.signal);
+  return rows;
 }
 
 async function collected(pieces: AsyncIterable<readonly string[]>): Promise<string[]> {
