@@ -61,7 +61,7 @@ const known: Known[] = ['one', 'two'].map((name, at) => ({
 }));
 const judge = new Judge(known);
 const senders = known.map((sender) => {
-  const connections = 32;
+  const connections = 96;
   const orders: Orders = {
     ...sender,
     url,

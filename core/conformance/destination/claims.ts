@@ -19,7 +19,7 @@ export function destinationClaims(subject: DestinationSubject): Claim[] {
     ...tableClaims(subject, claim),
     ...nameClaims(claim),
     ...rowClaims(subject, claim),
-    ...listingClaims(claim),
+    ...listingClaims(subject, claim),
     ...writeClaims(subject, claim),
     ...failureClaims(subject, claim),
     ...killClaims(subject, claim),

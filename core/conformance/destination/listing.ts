@@ -3,6 +3,7 @@ import { makeBatch, makeRow } from '../batches.js';
 import type { Claim } from '../claim.js';
 import { refused, same, that, within } from '../proof.js';
 import type { DestinationClaim, Stage } from './stage.js';
+import type { DestinationSubject } from './subject.js';
 
 const listed =
   'requestIds lists each row whose timestamp is in the range, as often as it is there, from its start on and before its end';
@@ -12,15 +13,14 @@ const bounded =
 /** Soon, on a busy machine. */
 const soon = 5000;
 
-/** A list of this many is of several pieces, unless a service gives larger ones. */
-const many = 25_000;
 /** Request ids in one piece, at most: those of a page that a service gives. */
 const mostAtOnce = 100_000;
 
 const always: TimeRange = { from: 0, to: 1e11 };
 
 /** Of a destination that lists its request ids; of any other they hold at once. */
-export function listingClaims(claim: DestinationClaim): Claim[] {
+export function listingClaims({ limits }: DestinationSubject, claim: DestinationClaim): Claim[] {
+  const { listed: many = 25_000 } = limits;
   return [
     claim('lists the request ids of a range, to the last bit of its ends', listed, async (stage) => {
       const destination = await stage.ready();
@@ -67,7 +67,7 @@ export function listingClaims(claim: DestinationClaim): Claim[] {
     claim('lists many request ids piece by piece, while rows are written', bounded, async (stage) => {
       const destination = await stage.ready();
       if (destination.requestIds === undefined) return;
-      const rows = await fill(stage, destination);
+      const rows = await fill(stage, destination, many);
       const found: string[] = [];
       let late: Row | undefined;
       for await (const piece of destination.requestIds(stage.table, always, stage.signal)) {
@@ -88,7 +88,7 @@ export function listingClaims(claim: DestinationClaim): Claim[] {
       const destination = await stage.ready();
       const { requestIds } = destination;
       if (requestIds === undefined) return;
-      const rows = await fill(stage, destination);
+      const rows = await fill(stage, destination, many);
       const list = (signal: AbortSignal) => requestIds.call(destination, stage.table, always, signal);
       for (let times = 0; times < 12; times++) for await (const _ of list(stage.signal)) break;
       await refused(collected(list(AbortSignal.abort())), 'a list whose signal has fired');
@@ -115,9 +115,9 @@ export function listingClaims(claim: DestinationClaim): Claim[] {
   ];
 }
 
-/** Lands many rows; they are as many as the limits want batches. */
-async function fill(stage: Stage, destination: Destination): Promise<Row[]> {
-  const rows = Array.from({ length: many }, () => makeRow('1'));
+/** Lands so many rows, in as many batches as the limits want. */
+async function fill(stage: Stage, destination: Destination, count: number): Promise<Row[]> {
+  const rows = Array.from({ length: count }, () => makeRow('1'));
   for (const batch of stage.batches(rows, destination)) await destination.write(batch, stage.signal);
   return rows;
 }

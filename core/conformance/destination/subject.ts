@@ -41,6 +41,8 @@ export interface DestinationLimits {
   readonly bytes: number;
   /** The rows of a batch in whose write the process is killed; 1,500 unless given, fewer where reading is slow. */
   readonly killed?: number;
+  /** The rows of a table whose request ids are listed some twenty times; 25,000 unless given, fewer where it is slow. */
+  readonly listed?: number;
 }
 
 /**
