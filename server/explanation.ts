@@ -2,6 +2,7 @@ import type { Config, DestinationInstance } from '../config/schema.js';
 import { formatBytes } from '../core/options.js';
 import type { Pipeline } from '../core/pipeline.js';
 import type { Limit } from '../core/rate-limit.js';
+import { counted } from './cli/output.js';
 import { webhookUrl } from './instance.js';
 import type { LaneOverview } from './overview.js';
 
@@ -213,10 +214,6 @@ function said(about: string, text: string | undefined): string[] {
 
 function listed(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
-}
-
-function counted(count: number, one: string, many: string): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 }
 
 /** Milliseconds in the largest unit that keeps them readable: `250 ms`, `1.1 s`, `5 min`. */

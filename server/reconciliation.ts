@@ -1,4 +1,5 @@
 import type { Reconciliation } from '../core/reconciler.js';
+import { counted } from './cli/output.js';
 
 /** What is told of one destination. */
 export interface Report {
@@ -75,17 +76,17 @@ export function* linesOf(report: Report): Generator<string> {
   if (receipts === 0) {
     yield `${lane}: there are no receipts to compare, of that time or of any that are kept`;
   } else {
-    yield `${lane}: ${receipts} receipts of requests from ${report.from} to ${report.to}, compared with table ${table}`;
-    yield `  ${missing} missing: they have landed, and are not there`;
+    yield `${lane}: ${counted(receipts, 'receipt', 'receipts')} of requests from ${report.from} to ${report.to}, compared with table ${table}`;
+    yield `  ${counted(missing, 'is', 'are')} missing: landed, and not there`;
     for (const id of report.missingRequests) yield `    ${id}`;
     if (missing > report.missingRequests.length) yield '    …  (--limit names more)';
-    yield `  ${doubled} doubled: they are there more than once`;
+    yield `  ${counted(doubled, 'is', 'are')} doubled: there more than once`;
     for (const [id, times] of Object.entries(report.doubledRequests)) yield `    ${id} ${times} times`;
     if (doubled > Object.keys(report.doubledRequests).length) yield '    …  (--limit names more)';
-    yield `  ${rowsWithoutReceipt} rows of that time have no receipt: of others, from before, or on their way`;
+    yield `  ${counted(rowsWithoutReceipt, 'row of that time has', 'rows of that time have')} no receipt: of others, from before, or on their way`;
   }
-  yield `  ${waiting} requests wait, ${deadLetters} are dead letters`;
+  yield `  ${counted(waiting, 'request waits', 'requests wait')}, ${counted(deadLetters, 'is a dead letter', 'are dead letters')}`;
   if (report.receiptsThrownAway > 0) {
-    yield `  ${report.receiptsThrownAway} receipts were thrown away early, for want of room: raise the spool's maxSize`;
+    yield `  ${counted(report.receiptsThrownAway, 'receipt was', 'receipts were')} thrown away early, for want of room: raise the spool's maxSize`;
   }
 }

@@ -64,3 +64,8 @@ export function fill(text: string): string {
   }
   return `- ${lines.join('\n  ')}`;
 }
+
+/** `1 row`, `1,204 rows`. */
+export function counted(count: number, one: string, many: string): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
+}

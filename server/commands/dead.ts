@@ -5,7 +5,7 @@ import { deadPages } from '../../core/pages.js';
 import { type DeadFilter, type DeadLetter, laneParts, type Spool } from '../../core/spool.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';
-import { brief, print, printJson, printTable } from '../cli/output.js';
+import { brief, counted, print, printJson, printTable } from '../cli/output.js';
 import { Progress } from '../cli/progress.js';
 import { Session } from '../cli/session.js';
 
@@ -146,7 +146,7 @@ function each(
     await take(named.flat());
     if (requests.length === 0) for await (const page of deadPages(spool, filter)) await take(page);
     progress.finish();
-    print(`${count} ${count === 1 ? 'dead letter' : 'dead letters'} ${done}`);
+    print(`${counted(count, 'dead letter', 'dead letters')} ${done}`);
   });
 }
 

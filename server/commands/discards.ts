@@ -5,7 +5,7 @@ import type { HeldDiscard, HeldFilter, Quarantine } from '../../core/quarantine.
 import { type DiscardEntry, laneParts } from '../../core/spool.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';
-import { print, printJson, printTable } from '../cli/output.js';
+import { counted, print, printJson, printTable } from '../cli/output.js';
 import { Progress } from '../cli/progress.js';
 import { Session } from '../cli/session.js';
 
@@ -166,7 +166,7 @@ function each(
     await take(named.flat());
     if (requests.length === 0) for await (const page of heldPages(quarantine, filter)) await take(page);
     progress.finish();
-    print(`${count} ${count === 1 ? 'discard' : 'discards'} ${done}`);
+    print(`${counted(count, 'discard', 'discards')} ${done}`);
   });
 }
 

@@ -87,7 +87,7 @@ describe('receipts', function () {
       /^1\/warehouse: 30 receipts of requests from \S+Z to \S+Z, compared with table orders\n/,
     );
     expect(text.stdout).to.match(
-      / {2}2 missing: .*\n {4}[a-z]{20}\n {4}… {2}\(--limit names more\)\n {2}1 doubled: /,
+      / {2}2 are missing: .*\n {4}[a-z]{20}\n {4}… {2}\(--limit names more\)\n {2}1 is doubled: /,
     );
     expect(text.stdout).to.include(`    ${ids[9]} 2 times\n`);
 
