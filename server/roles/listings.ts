@@ -3,11 +3,12 @@ import type { TimeRange } from '../../core/destination.js';
 import { ConfigError, RetryableError } from '../../core/errors.js';
 import type { Outlet } from '../../core/outlet.js';
 
-/** Milliseconds until a listing that nobody goes on with is given up. */
-const patience = 60_000;
-
-/** Milliseconds after which an answer says that there is nothing yet: a warehouse may read for long. */
-const answerAfter = 10_000;
+interface Times {
+  /** Milliseconds after which an answer says that there is nothing yet: a warehouse may read for long. */
+  readonly answerAfter: number;
+  /** Milliseconds until a listing that nobody goes on with is given up. */
+  readonly patience: number;
+}
 
 /** Some request ids of a listing, or none yet; where there may be more, the cursor by which they are asked for. */
 export interface ListingPage {
@@ -21,6 +22,8 @@ interface Listing {
   readonly abort: AbortController;
   /** What has been asked of the warehouse, and not been answered yet. */
   pending?: Promise<IteratorResult<readonly string[]>> | undefined;
+  /** While somebody may go on with it. */
+  cursor?: string | undefined;
   timer?: NodeJS.Timeout;
 }
 
@@ -29,7 +32,12 @@ export class Listings {
   /** Those that can be gone on with, by their cursors. */
   readonly #waiting = new Map<string, Listing>();
   readonly #all = new Set<Listing>();
+  readonly #times: Times;
   #closed = false;
+
+  constructor(times: Times = { answerAfter: 10_000, patience: 60_000 }) {
+    this.#times = times;
+  }
 
   async begin(outlet: Outlet, table: string, range: TimeRange): Promise<ListingPage> {
     const abort = new AbortController();
@@ -41,8 +49,7 @@ export class Listings {
   async more(cursor: string): Promise<ListingPage> {
     const listing = this.#waiting.get(cursor);
     if (listing === undefined) throw new ConfigError('the listing was given up meanwhile; begin it again');
-    this.#waiting.delete(cursor);
-    clearTimeout(listing.timer);
+    this.#hold(listing);
     return await this.#next(listing);
   }
 
@@ -62,7 +69,7 @@ export class Listings {
     this.#all.add(listing);
     let late: NodeJS.Timeout | undefined;
     const nothingYet = new Promise<undefined>((resolve) => {
-      late = setTimeout(() => resolve(undefined), answerAfter);
+      late = setTimeout(() => resolve(undefined), this.#times.answerAfter);
     });
     try {
       listing.pending ??= listing.pages.next();
@@ -72,30 +79,37 @@ export class Listings {
         this.#all.delete(listing);
         return { ids: [] };
       }
-      listing.abort.signal.throwIfAborted();
       return { ids: page?.value ?? [], cursor: this.#keep(listing) };
     } catch (error) {
+      const { signal } = listing.abort;
+      const reason: unknown = signal.aborted ? signal.reason : error;
       this.#giveUp(listing);
-      throw error;
+      throw reason;
     } finally {
       clearTimeout(late);
     }
   }
 
   #keep(listing: Listing): string {
+    listing.abort.signal.throwIfAborted();
     const cursor = randomUUID();
+    listing.cursor = cursor;
     this.#waiting.set(cursor, listing);
-    listing.timer = setTimeout(() => {
-      this.#waiting.delete(cursor);
-      this.#giveUp(listing);
-    }, patience);
+    listing.timer = setTimeout(() => this.#giveUp(listing), this.#times.patience);
     listing.timer.unref();
     return cursor;
   }
 
+  /** Nobody else goes on with it now. */
+  #hold(listing: Listing): void {
+    clearTimeout(listing.timer);
+    if (listing.cursor !== undefined) this.#waiting.delete(listing.cursor);
+    listing.cursor = undefined;
+  }
+
   #giveUp(listing: Listing): void {
     this.#all.delete(listing);
-    clearTimeout(listing.timer);
+    this.#hold(listing);
     listing.abort.abort(new RetryableError('the listing was given up'));
     listing.pending?.catch(() => undefined);
     listing.pages.return?.().catch(() => undefined);
