@@ -44,11 +44,14 @@ export class Authenticator {
     const discarded: Discard[] = [];
     // What was mended a moment ago is what it was released for.
     for (const { released, key } of records) if (released === true) this.#remembered.delete(key);
-    const asked = records.filter(({ authenticated }) => !authenticated).map(({ key }) => key);
+    const asked = records
+      .filter(({ authenticated, damaged }) => !authenticated && damaged !== true)
+      .map(({ key }) => key);
     const tokens = await this.#findAll(asked);
     const now = new Date();
     for (const record of records) {
-      if (record.authenticated) {
+      // Of a damaged one no token says anything; it is set aside where it would land.
+      if (record.authenticated || record.damaged === true) {
         rows.push(record);
         continue;
       }

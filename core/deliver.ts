@@ -1,4 +1,4 @@
-import { instructionOf, messageOf } from './errors.js';
+import { instructionOf, messageOf, PermanentError } from './errors.js';
 import { failpoint } from './failpoint.js';
 import type { Outlet } from './outlet.js';
 import type { SealedBatch, Spool } from './spool.js';
@@ -21,6 +21,11 @@ export async function deliver(
   signal: AbortSignal,
 ): Promise<Delivery> {
   try {
+    if (batch.rows.some(({ damaged }) => damaged === true)) {
+      throw new PermanentError(
+        "the spool's disk has changed it since it was accepted: look after the disk; what is left of it is kept",
+      );
+    }
     await outlet.write({ id: batch.id, table, rows: batch.rows, bytes: batch.bytes }, signal);
   } catch (error) {
     if (instructionOf(error) !== 'permanent') throw error;

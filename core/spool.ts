@@ -37,6 +37,8 @@ export interface StoredRecord extends SpoolRecord {
   readonly authenticated: boolean;
   /** It failed authentication before, and an operator put it back: its token is looked up anew. */
   readonly released?: boolean;
+  /** It is not what was accepted: the disk has changed it since. It dies, and never lands. */
+  readonly damaged?: boolean;
 }
 
 /** How much one batch may take. A `read` returns at least one record where there is one, however large. */

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { Position, SpoolRecord, StoredRecord } from '../../core/index.js';
 import { readUuid, writeUuid } from './uuid.js';
 
@@ -14,15 +15,27 @@ export interface StoredEntry extends SpoolRecord {
   readonly unproven: boolean;
   /** Put back out of the quarantine. */
   readonly released?: boolean;
+  /** The disk has changed it. */
+  readonly damaged?: boolean;
   /** The sum of the bodies' lengths in this lane and writer up to this record, and with it. */
   readonly cumulative: number;
 }
 
-const version = 1;
+const version = 2;
 const authenticatedFlag = 1;
 const unprovenFlag = 2;
 const releasedFlag = 4;
-const at = { flags: 1, timestamp: 2, requestId: 10, key: 30, digest: 46, cumulative: 78, body: 86 } as const;
+const damagedFlag = 8;
+const at = {
+  crc: 1,
+  cumulative: 5,
+  flags: 13,
+  timestamp: 14,
+  requestId: 22,
+  key: 42,
+  digest: 58,
+  body: 90,
+} as const;
 
 /** Bytes of the entry of such a record. */
 export function entryLength(record: SpoolRecord): number {
@@ -30,8 +43,9 @@ export function entryLength(record: SpoolRecord): number {
 }
 
 /**
- * Writes an entry: version, flags, timestamp (float64), request id (20 ASCII), key (16), token digest (32),
- * cumulative bytes (float64), body. Numbers are big-endian.
+ * Writes an entry: version, CRC (uint32) of all from the flags on, cumulative bytes (float64), flags, timestamp
+ * (float64), request id (20 ASCII), key (16), token digest (32), body. Numbers are big-endian. The CRC is left out:
+ * a journal has its own, and whoever moves the entry into LMDB sets it.
  * @throws Error when a field is not of the length that its place has
  */
 export function writeEntry(
@@ -43,6 +57,7 @@ export function writeEntry(
 ): void {
   if (record.tokenDigest.length !== 32) throw new Error('a token digest has 32 bytes');
   bytes[offset] = version;
+  bytes.writeUInt32BE(0, offset + at.crc);
   bytes[offset + at.flags] = authenticated ? authenticatedFlag : record.unproven === true ? unprovenFlag : 0;
   bytes.writeDoubleBE(record.timestamp, offset + at.timestamp);
   writeRequestId(bytes, offset + at.requestId, record.requestId);
@@ -55,8 +70,18 @@ export function writeEntry(
 export function encodeRecord(entry: StoredEntry): Buffer {
   const bytes = Buffer.allocUnsafe(entryLength(entry));
   writeEntry(bytes, 0, entry, entry.authenticated, entry.cumulative);
-  if (entry.released === true) bytes[at.flags] = (bytes[at.flags] ?? 0) | releasedFlag;
+  const more = (entry.released === true ? releasedFlag : 0) | (entry.damaged === true ? damagedFlag : 0);
+  bytes[at.flags] = (bytes[at.flags] ?? 0) | more;
+  setCrc(bytes);
   return bytes;
+}
+
+export function setCrc(entry: Buffer): void {
+  entry.writeUInt32BE(crcOf(entry), at.crc);
+}
+
+function crcOf(entry: Buffer): number {
+  return crc32(entry.subarray(at.flags));
 }
 
 export function setCumulative(entry: Buffer, cumulative: number): void {
@@ -91,15 +116,20 @@ function writeRequestId(bytes: Buffer, offset: number, id: string): void {
 
 /** Decodes out of a buffer that is never written again: digest and body are views of it. */
 export function decodeRecord(bytes: Buffer): StoredEntry {
-  if (bytes[0] !== version) {
+  const isWhole = bytes.readUInt32BE(at.crc) === crcOf(bytes);
+  if (bytes[0] !== version && !isWhole) {
     throw new Error(`a spool record has version ${bytes[0]}; this Hookline knows version ${version}`);
   }
+  const damaged = !isWhole || ((bytes[at.flags] ?? 0) & damagedFlag) !== 0;
+  const requestId = bytes.toString('latin1', at.requestId, at.key);
+  const timestamp = bytes.readDoubleBE(at.timestamp);
   return {
-    requestId: bytes.toString('latin1', at.requestId, at.key),
-    timestamp: bytes.readDoubleBE(at.timestamp),
+    requestId: damaged ? requestId.replace(/[^ -~]/g, '?') : requestId,
+    timestamp: Number.isFinite(timestamp) ? timestamp : 0,
+    damaged,
     key: readUuid(bytes, at.key),
     body: bytes.subarray(at.body),
-    tokenDigest: bytes.subarray(at.digest, at.cumulative),
+    tokenDigest: bytes.subarray(at.digest, at.body),
     authenticated: ((bytes[at.flags] ?? 0) & authenticatedFlag) !== 0,
     unproven: isUnproven(bytes),
     released: ((bytes[at.flags] ?? 0) & releasedFlag) !== 0,
@@ -130,6 +160,7 @@ export function storedRecord(entry: StoredEntry, place: RecordPosition): StoredR
     authenticated: entry.authenticated,
     unproven: entry.unproven,
     released: entry.released === true,
+    damaged: entry.damaged === true,
     position: place as unknown as Position,
   };
 }

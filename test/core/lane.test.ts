@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -321,6 +321,33 @@ describe('a lane', () => {
       expect(await spool.revive(letter)).to.equal(true);
       await empty();
       expect(destination.rows.map(({ requestId }) => requestId)).to.deep.equal([letter.requestId]);
+    });
+
+    it('sets aside what the disk has changed: it dies, lands by no replay, and the rest lands', async () => {
+      const bodies = Array.from({ length: 16 }, (_, number) => `"number ${number} of sixteen"`);
+      for (const body of bodies) await accept(body);
+      await spool.pending();
+      await spool.close();
+      const file = join(folder, 'data.mdb');
+      const bytes = await readFile(file);
+      for (let at = bytes.indexOf('number 5 of'); at >= 0; at = bytes.indexOf('number 5 of')) {
+        bytes.write('4', at + 7);
+      }
+      await writeFile(file, bytes);
+      spool = makeSpool();
+      await spool.open(AbortSignal.timeout(5000));
+      await spool.claim(AbortSignal.timeout(5000));
+      lane = build(pipeline);
+      for (let times = 0; times < 2; times++) {
+        await empty();
+        expect([...destination.bodies].sort()).to.deep.equal(bodies.toSpliced(5, 1).sort());
+        const [letter, ...others] = await spool.dead({});
+        if (letter === undefined) throw new Error('no dead letter');
+        expect(others).to.deep.equal([]);
+        expect(Buffer.from(letter.body).toString()).to.equal('"number 4 of sixteen"');
+        expect(letter.reason).to.include('disk has changed it since it was accepted');
+        expect(await spool.revive(letter)).to.equal(true);
+      }
     });
 
     it('halts after a ConfigError, says what to do, keeps the records, and resumes by itself', async () => {

@@ -2,7 +2,7 @@ import { failpoint } from '../../../core/failpoint.js';
 import type { LaneId, Logger } from '../../../core/index.js';
 import type { Db, Environment } from '../environment.js';
 import { merge } from '../merge.js';
-import { bodyLengthOf, setCumulative, timestampOf } from '../record.js';
+import { bodyLengthOf, setCrc, setCumulative, timestampOf } from '../record.js';
 import type { Records } from '../records.js';
 import type { Strangers } from '../strangers.js';
 import { importedRow, Writer } from '../writers.js';
@@ -148,6 +148,7 @@ export class Importer {
     const length = bodyLengthOf(entry);
     const lanes = this.#lanesOf(names);
     let bytes: Buffer | undefined;
+    setCrc(entry);
     for (const lane of lanes) {
       // LMDB's thread reads the bytes later: each lane needs its own.
       bytes = bytes === undefined ? entry : Buffer.from(entry);
