@@ -47,7 +47,16 @@ describe('a spool whose files were damaged while nobody looked', function () {
     master = join(folder, 'master');
     const log = join(folder, 'log');
     await writeFile(log, '');
-    await new Program('lmdb-append', [master, log, lane, '1', '1900', '3000', String(maxSize)]).done();
+    await new Program('lmdb-append', [
+      master,
+      log,
+      lane,
+      '1',
+      '1900',
+      '3000',
+      String(maxSize),
+      String(seed),
+    ]).done();
     acked = (await readFile(log, 'utf8')).split('\n').slice(0, -1);
   });
 

@@ -30,11 +30,11 @@ pipelines:
 
   it('is answered without a stack or a path, and ends no process', async () => {
     const before = [server.pid, ...(await server.children())];
-    const random = new Random(seed);
-    let left = requests;
+    let begun = 0;
     let good = 0;
     const one = async () => {
-      while (left-- > 0) {
+      while (begun < requests) {
+        const random = new Random(seed + begun++);
         const bytes = random.chance(0.1) ? noise(random) : random.chance(0.5) ? mutated(random) : odd(random);
         const answer = await exchange(server.adminPort, bytes);
         const shown = `SEED=${seed}: ${shownBytes([bytes])} was answered ${answer.slice(0, 2000)}`;

@@ -238,6 +238,8 @@ pipelines:
           reason: 'unknown key',
         });
         expect((await server.json<Rows>('pipelines'))[0]).to.include({ discards: 1 });
+        const [trace] = await server.json<Rows>('request', String(id));
+        expect(trace).to.include({ state: 'discarded', pipeline: '1', reason: 'unknown key' });
       });
 
       it('check: proves that everything could be written to', async () => {
@@ -324,6 +326,16 @@ pipelines:
     expect((await server.cli('dead', 'drop', String(first))).stdout).to.equal('1 dead letter dropped\n');
     expect((await server.cli('dead', 'drop', String(first))).code).to.equal(1);
 
+    const [trace] = await server.json<Rows>('request', String(second));
+    expect(trace).to.include({ state: 'dead', pipeline: '1', destination: 'picky', reason });
+    expect((await server.cli('dead', 'replay', '--reason', 'no such reason')).stdout).to.equal(
+      '0 dead letters replayed\n',
+    );
+    expect((await server.cli('dead', 'replay', '--pipeline', '1', '--reason', part)).stdout).to.equal(
+      '1 dead letter replayed\n',
+    );
+    await server.cli('drain');
+    expect(await server.json<Rows>('dead', 'list'), 'it was refused again').to.have.length(1);
     await writeFile(join(server.folder, 'forgiving'), '');
     expect((await server.cli('dead', 'replay', '--all')).stdout).to.equal('1 dead letter replayed\n');
     await server.cli('drain');

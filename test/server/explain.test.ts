@@ -81,7 +81,17 @@ describe('hookline explain', function () {
     expect(await passage('1', 'Its limits')).to.match(
       /no limit of its own[\s\S]*not been found good yet may send 1,000 requests and 16MiB/,
     );
-    expect(await passage('1', 'When something is down')).to.include('cannot be down');
+    const down = await passage('2', 'When something is down');
+    expect(down).to.include('cannot be down');
+    for (const part of [
+      /This server: senders cannot connect and should try again; nothing that was answered is lost/,
+      /The load process alone: senders notice nothing, rows come later/,
+      /The disk, failing or full, or the spool at its limit: senders get 503 with Retry-After/,
+      /local \(duckdb\): senders are answered, and the rows wait in the spool/,
+      /lake \(parquet\): .*click \(clickhouse\): .*A fault of its set-up, .* halts this lane/s,
+    ]) {
+      expect(down).to.match(part);
+    }
   });
 
   it('promises nothing for rows in memory, nor for a connector that says nothing', async () => {

@@ -5,16 +5,19 @@ import { eventually, Hookline } from '../support/hookline.js';
 import { startPostgres } from '../support/postgres.js';
 
 describe('secrets', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   it('are nowhere after a run with every kind of trouble: no token, password or body in a file, log, error, metric or title', async () => {
     const postgres = await startPostgres();
     const database = await postgres.createDatabase();
     const server = await Hookline.create(
-      `destinations:
+      `discards: { keep: 1h }
+receipts: { keep: 1h }
+destinations:
   warehouse: { type: postgres, url: "\${DATABASE_URL}", flush: { every: 50ms } }
+  local: { type: duckdb, path: ./warehouse.duckdb, releaseAfter: 100ms, flush: { every: 50ms } }
 pipelines:
-  1: { destination: warehouse, table: one }
+  1: { destination: [warehouse, local], table: one }
 `,
       { env: { DATABASE_URL: database, LOG_LEVEL: 'debug' } },
     );
@@ -46,7 +49,13 @@ pipelines:
         ['tokens', 'list'],
         ['check'],
         ['discards', 'list'],
+        ['discards', 'list', '--held'],
         ['dead', 'list'],
+        ['dead', 'export'],
+        ['request', 'a'.repeat(20)],
+        ['reconcile', '1'],
+        ['explain', '1'],
+        ['reload'],
         ['rows', '1'],
         ['query', `SELECT '${key}'`],
         ['send', '2', server.configFile],

@@ -107,6 +107,15 @@ pipelines:
     expect((await ask(queryOf(1), '2001:db8:0:2::1')).status).to.equal(200);
   });
 
+  it('are limited by the bytes of a key, too', async () => {
+    await start('key: { bytes: 1KiB }');
+    const large = JSON.stringify('x'.repeat(3000));
+    expect((await ask(queryOf(1), address(), large)).status).to.equal(200);
+    expect((await ask(queryOf(1), address(), large)).status).to.equal(429);
+    expect((await ask(queryOf(1, stranger()), address(), large)).status).to.equal(200);
+    expect(Object.keys(await limited())).to.deep.equal(['key']);
+  });
+
   it('are limited by key and token: who knows a key alone uses up nothing of it', async () => {
     await start('key: { requests: 5 }');
     const wrong = { ...token, token: 'b'.repeat(64) };
