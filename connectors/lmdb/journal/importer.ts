@@ -178,7 +178,7 @@ export class Importer {
       this.#logger.warn(
         {},
         `the journal ${broken} ends with a group that is not whole: it was cut off as its process ended, before ` +
-          'anyone was answered; if no process was killed and no power lost, it is damaged: look after the disk',
+          'anyone was answered; if no process was killed and no power lost, look after the disk',
       );
     }
     for (const file of segments) {
