@@ -65,3 +65,8 @@ export function tolerance() {
     error: 'expected a duration from 1s to 1d',
   });
 }
+
+/** Of vendors whose timestamps are of the sending. */
+export function usualTolerance() {
+  return tolerance().prefault('5m').describe('How far its timestamp may be from our clock');
+}

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Arrival } from '../arrival.js';
 import { ageFault, faults, seconds } from './faults.js';
 import { Keyring } from './keyring.js';
-import { common, defineScheme, type Signature, tolerance } from './scheme.js';
+import { common, defineScheme, type Signature, usualTolerance } from './scheme.js';
 
 const header = 'X-Slack-Signature';
 const timeHeader = 'X-Slack-Request-Timestamp';
@@ -16,7 +16,7 @@ export const slack = defineScheme({
     "Slack: the app's signing secret, in `X-Slack-Signature`. The POST that tests the URL is answered and not kept.",
   options: z.strictObject({
     ...common('slack'),
-    tolerance: tolerance().prefault('5m').describe('How far its timestamp may be from our clock'),
+    tolerance: usualTolerance(),
   }),
   create: ({ secret, tolerance }) => new SlackSignature(secret, tolerance),
 });

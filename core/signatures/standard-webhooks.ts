@@ -4,7 +4,7 @@ import type { Arrival } from '../arrival.js';
 import { secret } from '../options.js';
 import { ageFault, faults, seconds } from './faults.js';
 import { Keyring } from './keyring.js';
-import { common, defineScheme, type Signature, tolerance } from './scheme.js';
+import { common, defineScheme, type Signature, usualTolerance } from './scheme.js';
 
 /** The specification's names, and those of Svix, from which it came and whose customers send them still. */
 const families = ['webhook', 'svix'].map((family) => ({
@@ -24,7 +24,7 @@ export const standardWebhooks = defineScheme({
     'Standard Webhooks, and Svix: the secret of the endpoint (`whsec_…`), in `webhook-signature` or `svix-signature`',
   options: z.strictObject({
     ...common('standard-webhooks', secret().regex(form, { error: 'expected whsec_ and base64' })),
-    tolerance: tolerance().prefault('5m').describe('How far its timestamp may be from our clock'),
+    tolerance: usualTolerance(),
   }),
   create: ({ secret, tolerance }) => new StandardSignature(secret, tolerance),
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Arrival } from '../arrival.js';
 import { ageFault, faults, seconds } from './faults.js';
 import { Keyring } from './keyring.js';
-import { common, defineScheme, type Signature, tolerance } from './scheme.js';
+import { common, defineScheme, type Signature, usualTolerance } from './scheme.js';
 
 const header = 'Stripe-Signature';
 const field = header.toLowerCase();
@@ -16,7 +16,7 @@ export const stripe = defineScheme({
   description: "Stripe: the endpoint's signing secret (`whsec_…`), in `Stripe-Signature`",
   options: z.strictObject({
     ...common('stripe'),
-    tolerance: tolerance().prefault('5m').describe('How far its timestamp may be from our clock'),
+    tolerance: usualTolerance(),
   }),
   create: ({ secret, tolerance }) => new StripeSignature(secret, tolerance),
 });

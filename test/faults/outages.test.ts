@@ -236,6 +236,7 @@ describe('while Postgres is out, senders are answered, other lanes land, and not
   const chosen = outages.filter(({ long }) => long === undefined || sized(0, 1) === 1);
   for (const { what, begin, end, says, only, onDisk } of chosen) {
     it(`${rounds} × ${what}`, async function () {
+      // As elsewhere: who may not mount a disk cannot fill one, and the sum of the run says so.
       if (onDisk && disk === undefined) this.skip();
       for (let round = 0; round < rounds; round++) {
         const [acked, others] = [rig.acked, only === undefined ? [] : [only === '1' ? '2' : '1']];
