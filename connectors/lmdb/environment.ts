@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { ConfigError, messageOf, RetryableError } from '../../core/index.js';
 import { damageOf, lacksRoom } from './data-file.js';
+import { Gate } from './gate.js';
 
 /** What a database of the environment keeps, as it is put and as it comes back. */
 export interface Codec<V> {
@@ -32,74 +33,62 @@ const closeTimeout = 5_000;
 export class Environment {
   readonly path: string;
   readonly #what: string;
+  readonly #gate: Gate;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #dbs: Db<unknown>[] = [];
+  #complete = false;
   #late = false;
   #closed: Promise<void> | undefined;
 
-  private constructor(what: string, path: string, root: RootDatabase<Buffer, Buffer>) {
+  private constructor(what: string, path: string, gate: Gate, root: RootDatabase<Buffer, Buffer>) {
     this.#what = what;
     this.path = path;
+    this.#gate = gate;
     this.#root = root;
   }
 
   /**
    * @param what names the owner in messages: `spool`, `token store`
    * @param mapSize address space to reserve, so that the map need not move while others read
+   * @param build opens all databases, by `db`: none can be opened later
    * @throws ConfigError when the folder cannot be made or is not an LMDB environment
+   * @throws RetryableError when another process does not come to an end with what keeps this one from opening it
    */
-  static open(what: string, path: string, mapSize: number): Environment {
+  static async open<T>(
+    what: string,
+    path: string,
+    mapSize: number,
+    build: (environment: Environment) => T,
+  ): Promise<T> {
+    const gate = gateAt(what, path);
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
-    } catch (cause) {
-      throw new ConfigError(
-        `the folder ${path} of the ${what} cannot be made: ${messageOf(cause)}; ` +
-          'give this user the right to write there, or set another path',
-        { cause },
-      );
-    }
-    const damage = damageOf(path);
-    if (damage !== undefined) {
-      throw new ConfigError(
-        `the file data.mdb in ${path} is damaged or not a ${what}: ${damage}; it was left as it is: ` +
-          'move it away or restore it, or set another path',
-      );
-    }
-    if (lacksRoom(path)) {
-      throw new ConfigError(
-        `the disk of the ${what} at ${path} is full: make room on it, or set another path`,
-      );
-    }
-    const options = {
-      noSubdir: false,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-      overlappingSync: false,
-      eventTurnBatching: false,
-      maxReaders: 1022,
-      maxDbs: 24,
-      mapSize,
-      permissionsMode: 0o600,
-    } as const;
-    try {
-      return new Environment(what, path, open<Buffer, Buffer>(path, options));
-    } catch (cause) {
-      throw unusable(what, path, cause);
+      return await gate.alone(() => {
+        const environment = new Environment(what, path, gate, openRoot(what, path, mapSize));
+        const built = build(environment);
+        environment.#complete = true;
+        return built;
+      });
+    } catch (error) {
+      gate.remove();
+      throw error;
     }
   }
 
+  /** Opens a database, as its environment is opened. */
   db<V>(name: string, codec?: Codec<V>, useVersions = false): Db<V> {
     const kind =
       codec === undefined
         ? ({ encoding: 'json' } as const)
         : ({ encoding: 'binary', encoder: codec } as const);
     const options = { keyEncoding: 'binary', useVersions, ...kind } as const;
+    // It takes a write transaction in this thread, which would wait for ever for one that needs this thread.
+    if (this.#complete) throw new Error(`the database ${name} has to be opened with its environment`);
     try {
       const db = this.#root.openDB<V, Buffer>(name, options);
       this.#dbs.push(db as Db<unknown>);
       return db;
     } catch (cause) {
-      void this.close();
+      void this.#root.close();
       throw unusable(this.#what, this.path, cause);
     }
   }
@@ -127,7 +116,8 @@ export class Environment {
   async commit<T>(begin: () => Promise<T>): Promise<T> {
     if (this.#late) throw this.#unanswered();
     let timer: NodeJS.Timeout | undefined;
-    const ended = begin()
+    const ended = this.#gate
+      .pass(begin)
       .catch((error: unknown) => this.#failed(error))
       .finally(() => {
         clearTimeout(timer);
@@ -169,8 +159,19 @@ export class Environment {
   }
 
   async close(): Promise<void> {
-    this.#closed ??= Promise.race([this.#root.close(), sleep(closeTimeout, undefined, { ref: false })]);
+    this.#closed ??= Promise.race([this.#close(), sleep(closeTimeout, undefined, { ref: false })]);
     await this.#closed;
+  }
+
+  /** The last one out destroys LMDB's locks, which nobody may have begun to use. */
+  async #close(): Promise<void> {
+    let closed: Promise<void> | undefined;
+    const close = () => {
+      closed ??= this.#root.close();
+      return closed;
+    };
+    await this.#gate.alone(close).catch(close);
+    this.#gate.remove();
   }
 
   /** lmdb-js hands over LMDB's own error in a second promise, which ends the process when nobody holds it. */
@@ -205,6 +206,49 @@ interface Stats {
 
 function livePagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: Stats): number {
   return treeBranchPageCount + treeLeafPageCount + overflowPages;
+}
+
+/** Makes the folder where there is none. */
+function gateAt(what: string, path: string): Gate {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return new Gate(path);
+  } catch (cause) {
+    throw new ConfigError(
+      `the folder ${path} of the ${what} cannot be made or written to: ${messageOf(cause)}; ` +
+        'give this user the right to write there, or set another path',
+      { cause },
+    );
+  }
+}
+
+function openRoot(what: string, path: string, mapSize: number): RootDatabase<Buffer, Buffer> {
+  const damage = damageOf(path);
+  if (damage !== undefined) {
+    throw new ConfigError(
+      `the file data.mdb in ${path} is damaged or not a ${what}: ${damage}; it was left as it is: ` +
+        'move it away or restore it, or set another path',
+    );
+  }
+  if (lacksRoom(path)) {
+    throw new ConfigError(`the disk of the ${what} at ${path} is full: make room on it, or set another path`);
+  }
+  const options = {
+    noSubdir: false,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    eventTurnBatching: false,
+    maxReaders: 1022,
+    maxDbs: 24,
+    mapSize,
+    permissionsMode: 0o600,
+  } as const;
+  try {
+    return open<Buffer, Buffer>(path, options);
+  } catch (cause) {
+    throw unusable(what, path, cause);
+  }
 }
 
 function unusable(what: string, path: string, cause: unknown): ConfigError {

@@ -7,7 +7,7 @@ import { Environment } from './environment.js';
 import { HeldDiscards } from './held-discards.js';
 import { Appender } from './journal/appender.js';
 import { JournalFolder } from './journal/folder.js';
-import { Importer, type JournalLogger } from './journal/importer.js';
+import { Importer, type JournalLogger, placesIn } from './journal/importer.js';
 import { Landed } from './landed.js';
 import { Proofs } from './proofs.js';
 import { Queues } from './queues.js';
@@ -37,15 +37,24 @@ export type Parts = Awaited<ReturnType<typeof openParts>>;
 /** Opens the environment and the journal, and builds over them what the spool is made of. */
 export async function openParts(options: LmdbSpoolOptions, logger: JournalLogger) {
   const { path, maxSize, maxUnproven = maxSize / 10 } = options;
-  const environment = Environment.open('spool', path, mapSizeFor(maxSize));
-  const records = new Records(environment);
-  const batches = new Batches(environment);
-  const dead = new DeadLetters(environment);
-  const discards = new Discards(environment);
-  const held = new HeldDiscards(environment, maxSize / heldPart);
-  const landed = new Landed(environment, maxSize / landedPart);
-  const claim = new Claim(environment);
-  const writers = new Writers(environment);
+  const opened = await Environment.open('spool', path, mapSizeFor(maxSize), (environment) => {
+    const claim = new Claim(environment);
+    return {
+      environment,
+      claim,
+      records: new Records(environment),
+      batches: new Batches(environment),
+      dead: new DeadLetters(environment),
+      discards: new Discards(environment),
+      held: new HeldDiscards(environment, maxSize / heldPart),
+      landed: new Landed(environment, maxSize / landedPart),
+      places: placesIn(environment),
+      proofs: new Proofs(environment, claim),
+      strangers: new Strangers(environment),
+      writers: new Writers(environment),
+    };
+  });
+  const { environment, claim, records, batches, dead, discards, held, landed, strangers, writers } = opened;
   const journal = new JournalFolder(path, await writers.spoolId(), segmentLengthFor(maxSize));
   journal.tidy();
   for (const folder of journal.strangers()) {
@@ -55,25 +64,15 @@ export async function openParts(options: LmdbSpoolOptions, logger: JournalLogger
         'they do not land; put that data.mdb back, with this journal, in a folder of their own',
     );
   }
-  const strangers = new Strangers(environment);
-  const importer = new Importer(environment, journal, records, strangers, logger);
+  const importer = new Importer(environment, opened.places, journal, records, strangers, logger);
   const appender = new Appender(journal, writers);
   return {
-    environment,
+    ...opened,
     journal,
-    records,
-    batches,
-    dead,
-    discards,
-    held,
-    landed,
-    claim,
-    writers,
     importer,
     appender,
     capacity: new Capacity(environment, importer, appender, strangers, maxSize, maxUnproven),
     queues: new Queues(records, batches),
-    proofs: new Proofs(environment, claim),
     revival: new Revival(environment, records, dead, held, writers),
     sealing: new Sealing(claim, records, batches, dead, discards, held, landed, strangers),
   };

@@ -32,8 +32,10 @@ export class LmdbTokenStore implements TokenStore {
 
   async open(): Promise<void> {
     if (this.#environment !== undefined) return;
-    this.#environment = Environment.open('token store', this.#path, mapSize);
-    this.#tokens = this.#environment.db<StoredToken>('tokens');
+    await Environment.open('token store', this.#path, mapSize, (environment) => {
+      this.#environment = environment;
+      this.#tokens = environment.db<StoredToken>('tokens');
+    });
   }
 
   async find(key: string): Promise<Token | undefined> {

@@ -14,9 +14,14 @@ import { type Place, readTail, type Tail } from './tail.js';
 export type JournalLogger = Pick<Logger, 'error' | 'warn'>;
 
 /** How far each writer's journal is in LMDB, and whether nothing of it will ever follow. */
-type Places = Readonly<Record<string, Place & { readonly ended?: boolean }>>;
+export type Places = Readonly<Record<string, Place & { readonly ended?: boolean }>>;
 
 const placesKey = Buffer.from('places');
+
+/** The database in which an importer keeps how far it is. */
+export function placesIn(environment: Environment): Db<Places> {
+  return environment.db<Places>('journal', undefined, true);
+}
 
 interface Step {
   readonly bytes: number;
@@ -47,17 +52,18 @@ export class Importer {
 
   constructor(
     environment: Environment,
+    places: Db<Places>,
     folder: JournalFolder,
     records: Records,
     strangers: Strangers,
     logger: JournalLogger,
   ) {
     this.#environment = environment;
+    this.#places = places;
     this.#folder = folder;
     this.#records = records;
     this.#strangers = strangers;
     this.#logger = logger;
-    this.#places = environment.db<Places>('journal', undefined, true);
   }
 
   /** Bytes that are not in LMDB yet, about. */

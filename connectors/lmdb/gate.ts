@@ -1,0 +1,172 @@
+import { randomInt } from 'node:crypto';
+import {
+  closeSync,
+  ftruncateSync,
+  futimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RetryableError } from '../../core/index.js';
+import { isAlive, isForeign, thisProcess } from './process-identity.js';
+
+/** How long one waits for another, in milliseconds. */
+const patience = 30_000;
+
+/** How often a process says that it still commits, in milliseconds. */
+const beat = 1_000;
+
+/** When a process that nobody can see from here is taken for gone, in milliseconds. */
+const silence = 5 * beat;
+
+/** Whose a file is: its process, and which of its gates. */
+const fileName = /^([0-9]+)-([0-9@]*)-([0-9]+)\.(opening|commits)$/;
+const opening = '.opening';
+const commits = '.commits';
+
+let gates = 0;
+
+/**
+ * Nobody commits to an LMDB environment while somebody opens or closes it.
+ *
+ * Whoever opens one reads the number of the newest transaction, and some microseconds later writes it where all
+ * processes look for it (`mdb_env_open2`; OpenLDAP's ITS#9496, mended there, and in no lmdb-js up to 3.5.6). A
+ * commit of another process in between is lost, and soon its pages are given out twice. So whoever opens puts a
+ * file in the folder first and then waits until nobody is committing; whoever commits says so first, and then
+ * looks whether there is such a file. Of two that do so at once, at least one sees the other.
+ *
+ * A file says nothing by its content: one without a byte has room on a disk that is full. A process that is
+ * killed leaves its files; the others see that it is gone. About 8 µs for a commit.
+ */
+export class Gate {
+  readonly #folder: string;
+  readonly #name: string;
+  /** One byte long while this gate lets a commit through. */
+  readonly #file: number;
+  readonly #beats: NodeJS.Timeout;
+  #passing = 0;
+
+  /** @param path the environment's folder */
+  constructor(path: string) {
+    const { pid, started } = thisProcess();
+    this.#folder = join(path, 'gate');
+    this.#name = `${pid}-${started}-${++gates}`;
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    this.#file = openSync(join(this.#folder, this.#name + commits), 'w', 0o600);
+    this.#beats = setInterval(() => this.#beat(), beat).unref();
+  }
+
+  /**
+   * Runs `action` while nobody commits, and nobody else is here.
+   * @throws RetryableError when somebody does not come to an end
+   */
+  async alone<T>(action: () => T | Promise<T>): Promise<T> {
+    const until = performance.now() + patience;
+    const file = join(this.#folder, this.#name + opening);
+    closeSync(openSync(file, 'wx', 0o600));
+    try {
+      for (let other = this.#opening(); other !== undefined; other = this.#opening()) {
+        rmSync(file);
+        await this.#wait(until, randomInt(1, 10), other, 'opening it');
+        closeSync(openSync(file, 'wx', 0o600));
+      }
+      for (let other = this.#committing(); other !== undefined; other = this.#committing()) {
+        await this.#wait(until, 1, other, 'committing to it');
+      }
+      return await action();
+    } finally {
+      rmSync(file, { force: true });
+    }
+  }
+
+  /**
+   * Runs `commit` while nobody is alone: at once, in this turn, when nobody is.
+   * @throws RetryableError when somebody does not come to an end
+   */
+  async pass<T>(commit: () => Promise<T>): Promise<T> {
+    const until = performance.now() + patience;
+    this.#enter();
+    try {
+      for (let other = this.#opening(); other !== undefined; other = this.#opening()) {
+        this.#leave();
+        try {
+          await this.#wait(until, 1, other, 'opening it');
+        } finally {
+          this.#enter();
+        }
+      }
+      return await commit();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Takes the gate's own file away. */
+  remove(): void {
+    clearInterval(this.#beats);
+    closeSync(this.#file);
+    rmSync(join(this.#folder, this.#name + commits), { force: true });
+  }
+
+  #enter(): void {
+    if (this.#passing++ === 0) ftruncateSync(this.#file, 1);
+  }
+
+  #leave(): void {
+    if (--this.#passing === 0) ftruncateSync(this.#file, 0);
+  }
+
+  #beat(): void {
+    const now = Date.now() / 1000;
+    if (this.#passing > 0) futimesSync(this.#file, now, now);
+  }
+
+  async #wait(until: number, milliseconds: number, other: number, does: string): Promise<void> {
+    if (performance.now() > until) {
+      throw new RetryableError(
+        `process ${other} has been ${does} for ${patience / 1000} seconds (${this.#folder}): ` +
+          'see whether the disk answers, or end that process',
+      );
+    }
+    await sleep(milliseconds);
+  }
+
+  /** The pid of another that opens or closes. */
+  #opening(): number | undefined {
+    return this.#someone(opening, (_size, own) => !own);
+  }
+
+  /** The pid of one that commits; it may be this process. */
+  #committing(): number | undefined {
+    return this.#someone(commits, (size) => size > 0);
+  }
+
+  #someone(kind: string, counts: (size: number, own: boolean) => boolean): number | undefined {
+    for (const file of this.#files()) {
+      const [, pid, started = ''] = fileName.exec(file) ?? [];
+      if (pid === undefined || !file.endsWith(kind)) continue;
+      const process = { pid: Number(pid), started };
+      const path = join(this.#folder, file);
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats === undefined || !counts(stats.size, file === this.#name + kind)) continue;
+      const alive = isForeign(process) ? Date.now() - stats.mtimeMs < silence : isAlive(process);
+      if (alive) return process.pid;
+      rmSync(path, { force: true });
+    }
+    return undefined;
+  }
+
+  /** None where somebody has removed the folder: it is another environment then that is opened there. */
+  #files(): string[] {
+    try {
+      return readdirSync(this.#folder);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  }
+}

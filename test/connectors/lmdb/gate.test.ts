@@ -1,0 +1,142 @@
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { type Db, Environment } from '../../../connectors/lmdb/environment.js';
+import { thisProcess } from '../../../connectors/lmdb/process-identity.js';
+import { Program } from '../../support/program.js';
+
+describe('opening an LMDB environment', () => {
+  let path: string;
+  let opened: Environment[];
+  let programs: Program[];
+
+  beforeEach(async () => {
+    path = await mkdtemp(join(tmpdir(), 'hookline-gate-'));
+    opened = [];
+    programs = [];
+  });
+  afterEach(async () => {
+    for (const program of programs) await program.kill();
+    for (const environment of opened) await environment.close();
+    await rm(path, { recursive: true, force: true });
+  });
+
+  const open = async (): Promise<{ environment: Environment; db: Db<number> }> => {
+    const made = await Environment.open('spool', path, 2 ** 30, (environment) => ({
+      environment,
+      db: environment.db<number>('numbers', undefined, true),
+    }));
+    opened.push(made.environment);
+    return made;
+  };
+  const run = (name: string, ...args: string[]) => {
+    const program = new Program(name, [path, ...args]);
+    programs.push(program);
+    return program;
+  };
+  const key = Buffer.from('here');
+  const markers = async () => (await readdir(join(path, 'gate'))).filter((file) => file.endsWith('.opening'));
+
+  it('loses no commit of any process, however often others open it and close it', async () => {
+    const { environment, db } = await open();
+    const others = [1, 2].map(() => run('lmdb-reopen', '4000'));
+    let ended = false;
+    const ends = Promise.all(others.map((program) => program.exited)).then(() => {
+      ended = true;
+    });
+    const lost: number[] = [];
+    let commits = 0;
+    while (!ended) {
+      commits++;
+      await environment.commit(() => db.put(key, commits, commits));
+      environment.refresh();
+      if (db.get(key) !== commits) lost.push(commits);
+    }
+    await ends;
+    expect(lost).to.deep.equal([]);
+    for (const { output } of others) expect(output).to.match(/^opened [1-9][0-9]+\n$/);
+    expect(commits).to.be.greaterThan(100);
+  });
+
+  it('waits for the commits that are under way, and keeps those that follow waiting', async () => {
+    const { environment, db } = await open();
+    const steps: string[] = [];
+    let end: () => void = () => undefined;
+    const slow = environment.commit(async () => {
+      await new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      steps.push('committed');
+    });
+    const opening = open().then(() => steps.push('opened'));
+    await sleep(50);
+    expect(await markers()).to.have.length(1);
+    const next = environment.commit(() => {
+      steps.push('commits again');
+      return db.put(key, 1, 1);
+    });
+    await sleep(50);
+    expect(steps).to.deep.equal([]);
+    end();
+    await Promise.all([slow, opening, next]);
+    expect(steps).to.deep.equal(['committed', 'opened', 'commits again']);
+    expect(await markers()).to.deep.equal([]);
+  });
+
+  it('lets several open it at once, one after the other', async () => {
+    await Promise.all([open(), open(), open(), open()]);
+    expect(opened).to.have.length(4);
+  });
+
+  it('does not wait for a process that was killed while it opened or committed', async () => {
+    const { environment, db } = await open();
+    const program = run('lmdb-alone');
+    while (program.output === '') await sleep(5);
+    let written = false;
+    const commit = environment
+      .commit(() => db.put(key, 1, 1))
+      .then(() => {
+        written = true;
+      });
+    await sleep(50);
+    expect(written).to.equal(false);
+    await program.kill();
+    await commit;
+    expect(await markers()).to.deep.equal([]);
+
+    const started = thisProcess().started.replace(/^[0-9]+/, '1');
+    await writeFile(join(path, 'gate', `${process.pid}-${started}-1.commits`), '1');
+    await open();
+    expect((await readdir(join(path, 'gate'))).filter((file) => file.includes(started))).to.deep.equal([]);
+  });
+
+  it('takes a process of another namespace for gone when it has not been heard of for 5 seconds', async () => {
+    const { environment, db } = await open();
+    const marker = join(path, 'gate', '7-1@1-1.opening');
+    await writeFile(marker, '');
+    const heard = Date.now() / 1000 - 4;
+    await utimes(marker, heard, heard);
+    const began = performance.now();
+    await environment.commit(() => db.put(key, 1, 1));
+    expect(performance.now() - began).to.be.within(500, 5000);
+    expect(await markers()).to.deep.equal([]);
+  }).timeout(10_000);
+
+  it('refuses a database that is opened later: it could wait for ever', async () => {
+    const { environment } = await open();
+    expect(() => environment.db('more')).to.throw('the database more has to be opened with its environment');
+  });
+
+  it('goes on where the folder was removed, and leaves nothing in it otherwise', async () => {
+    const { environment, db } = await open();
+    await rm(join(path, 'gate'), { recursive: true });
+    await environment.commit(() => db.put(key, 1, 1));
+    await environment.close();
+    await mkdir(join(path, 'gate'), { recursive: true });
+    const other = await open();
+    await other.environment.close();
+    expect(await readdir(join(path, 'gate'))).to.deep.equal([]);
+  });
+});
