@@ -61,20 +61,30 @@ async function run(wanted: readonly string[], options: Options): Promise<void> {
   };
   print(describe(where));
   print(`0.5 KB bodies, 64 connections unless told; ${extent.rounds} rounds of ${extent.seconds} s; medians`);
-  const results: ScenarioResult[] = [];
-  for (const scenario of scenarios) {
-    if (wanted.length > 0 && !wanted.includes(scenario.name)) continue;
-    const report = new Report(scenario.name, scenario.about);
-    await scenario.run(report, extent, load);
-    results.push(report.result);
-  }
+  const measure = async (some: readonly Scenario[]): Promise<ScenarioResult[]> => {
+    const results: ScenarioResult[] = [];
+    for (const scenario of some) {
+      const report = new Report(scenario.name, scenario.about);
+      await scenario.run(report, extent, load);
+      results.push(report.result);
+    }
+    return results;
+  };
+  const results = await measure(scenarios.filter(({ name }) => wanted.length === 0 || wanted.includes(name)));
   const whole = { date: new Date().toISOString(), machine: where, extent, results };
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(whole, undefined, 2)}\n`);
   if (options.svg !== undefined) await writeFile(options.svg, draw(results, describe(where)));
   if (options.baseline === undefined) return;
-  const worse = await regressions(options.baseline, results);
+  let worse = await regressions(options.baseline, results);
+  if (worse.length > 0) {
+    // What fell because of somebody else on this machine does not fall twice.
+    print(`\nfallen by more than a third, measured again: ${worse.map(({ ratio }) => ratio).join('; ')}`);
+    const again = scenarios.filter(({ name }) => worse.some(({ scenario }) => scenario === name));
+    const still = await regressions(options.baseline, await measure(again));
+    worse = still.filter(({ ratio }) => worse.some((before) => before.ratio === ratio));
+  }
   print(worse.length === 0 ? '\nno ratio has fallen by more than a third' : '\nfallen by more than a third:');
-  for (const line of worse) print(`  ${line}`);
+  for (const { ratio, now, before } of worse) print(`  ${ratio}: ${shown(now)}, and was ${shown(before)}`);
   if (worse.length > 0) process.exitCode = 1;
 }
 
