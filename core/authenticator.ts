@@ -44,9 +44,10 @@ export class Authenticator {
     const discarded: Discard[] = [];
     // What was mended a moment ago is what it was released for.
     for (const { released, key } of records) if (released === true) this.#remembered.delete(key);
-    const asked = records
-      .filter(({ authenticated, damaged }) => !authenticated && damaged !== true)
-      .map(({ key }) => key);
+    const asked = new Set<string>();
+    for (const { authenticated, damaged, key } of records) {
+      if (!authenticated && damaged !== true) asked.add(key);
+    }
     const tokens = await this.#findAll(asked);
     const now = new Date();
     for (const record of records) {
@@ -66,7 +67,7 @@ export class Authenticator {
   /** Those of the senders whose token is good now, on whatever pipeline. */
   async vouch(senders: readonly SenderId[], signal: AbortSignal): Promise<ReadonlySet<SenderId>> {
     await this.#open(signal);
-    const tokens = await this.#findAll(senders.map((sender) => senderParts(sender).key));
+    const tokens = await this.#findAll(new Set(senders.map((sender) => senderParts(sender).key)));
     const now = new Date();
     const good = senders.filter((sender) => {
       const { key, tokenDigest } = senderParts(sender);
@@ -95,8 +96,8 @@ export class Authenticator {
     await Promise.race([this.#tokens.open(AbortSignal.any([signal, limit])), late]);
   }
 
-  async #findAll(keys: readonly string[]): Promise<ReadonlyMap<string, Token | undefined>> {
-    const wanted = [...new Set(keys)];
+  async #findAll(keys: ReadonlySet<string>): Promise<ReadonlyMap<string, Token | undefined>> {
+    const wanted = [...keys];
     const found = new Map<string, Token | undefined>();
     for (let from = 0; from < wanted.length; from += atOnce) {
       const some = wanted.slice(from, from + atOnce);

@@ -81,7 +81,8 @@ export function setCrc(entry: Buffer): void {
 }
 
 function crcOf(entry: Buffer): number {
-  return crc32(entry.subarray(at.flags));
+  // A plain view: a Buffer's `subarray` takes as long as the sum.
+  return crc32(new Uint8Array(entry.buffer, entry.byteOffset + at.flags, entry.length - at.flags));
 }
 
 export function setCumulative(entry: Buffer, cumulative: number): void {
@@ -129,7 +130,7 @@ export function decodeRecord(bytes: Buffer): StoredEntry {
     damaged,
     key: readUuid(bytes, at.key),
     body: bytes.subarray(at.body),
-    tokenDigest: bytes.subarray(at.digest, at.body),
+    tokenDigest: new Uint8Array(bytes.buffer, bytes.byteOffset + at.digest, at.body - at.digest),
     authenticated: ((bytes[at.flags] ?? 0) & authenticatedFlag) !== 0,
     unproven: isUnproven(bytes),
     released: ((bytes[at.flags] ?? 0) & releasedFlag) !== 0,

@@ -5,20 +5,24 @@ const slabSize = 1024 * 1024;
  * costs more than the values. LMDB reuses its memory after the next get, so nothing may keep a view of it.
  */
 export class Slab {
-  #free = Buffer.alloc(0);
+  #slab = Buffer.alloc(0);
+  #used = 0;
 
   /** lmdb-js sets `length` on a larger buffer, so nothing may go by the buffer's own size. */
   copy(bytes: Buffer): Buffer {
     const size = bytes.length;
+    const source = new Uint8Array(bytes.buffer, bytes.byteOffset, size);
     if (size > slabSize / 4) {
       const own = Buffer.allocUnsafeSlow(size);
-      own.set(bytes.subarray(0, size));
+      own.set(source);
       return own;
     }
-    if (size > this.#free.length) this.#free = Buffer.allocUnsafeSlow(slabSize);
-    const copy = this.#free.subarray(0, size);
-    copy.set(bytes.subarray(0, size));
-    this.#free = this.#free.subarray(size);
-    return copy;
+    if (this.#used + size > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(slabSize);
+      this.#used = 0;
+    }
+    this.#slab.set(source, this.#used);
+    this.#used += size;
+    return this.#slab.subarray(this.#used - size, this.#used);
   }
 }
