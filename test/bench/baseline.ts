@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { meets, type Ratio, type ScenarioResult } from './report.js';
 
-/** A ratio may fall by a third, as these machines are noisy; not by more. */
+/** A ratio may fall by a third, as these machines are noisy; not by more. `baseline.json` has the worse of two runs. */
 const tolerance = 2 / 3;
 
 interface Regression {
