@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   ftruncateSync,
   futimesSync,
   mkdirSync,
@@ -8,6 +9,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  utimesSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,16 +47,20 @@ let gates = 0;
 export class Gate {
   readonly #folder: string;
   readonly #name: string;
+  /** Is there while this process is alone, or waits to be. */
+  readonly #closed: string;
   /** One byte long while this gate lets a commit through. */
   readonly #file: number;
   readonly #beats: NodeJS.Timeout;
   #passing = 0;
+  #removed = false;
 
   /** @param path the environment's folder */
   constructor(path: string) {
     const { pid, started } = thisProcess();
     this.#folder = join(path, 'gate');
     this.#name = `${pid}-${started}-${++gates}`;
+    this.#closed = join(this.#folder, this.#name + opening);
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     this.#file = openSync(join(this.#folder, this.#name + commits), 'w', 0o600);
     this.#beats = setInterval(() => this.#beat(), beat).unref();
@@ -66,20 +72,19 @@ export class Gate {
    */
   async alone<T>(action: () => T | Promise<T>): Promise<T> {
     const until = performance.now() + patience;
-    const file = join(this.#folder, this.#name + opening);
-    closeSync(openSync(file, 'wx', 0o600));
     try {
+      this.#close();
       for (let other = this.#opening(); other !== undefined; other = this.#opening()) {
-        rmSync(file);
+        this.#reopen();
         await this.#wait(until, randomInt(1, 10), other, 'opening it');
-        closeSync(openSync(file, 'wx', 0o600));
+        this.#close();
       }
       for (let other = this.#committing(); other !== undefined; other = this.#committing()) {
         await this.#wait(until, 1, other, 'committing to it');
       }
       return await action();
     } finally {
-      rmSync(file, { force: true });
+      this.#reopen();
     }
   }
 
@@ -89,40 +94,63 @@ export class Gate {
    */
   async pass<T>(commit: () => Promise<T>): Promise<T> {
     const until = performance.now() + patience;
-    this.#enter();
-    try {
-      for (let other = this.#opening(); other !== undefined; other = this.#opening()) {
+    for (;;) {
+      let other: number | undefined;
+      this.#enter();
+      try {
+        other = this.#opening();
+        if (other === undefined) return await commit();
+      } finally {
         this.#leave();
-        try {
-          await this.#wait(until, 1, other, 'opening it');
-        } finally {
-          this.#enter();
-        }
       }
-      return await commit();
-    } finally {
-      this.#leave();
+      await this.#wait(until, 1, other, 'opening it');
     }
   }
 
-  /** Takes the gate's own file away. */
+  /** Takes the gate's own file away; nothing passes any more. */
   remove(): void {
+    if (this.#removed) return;
+    this.#removed = true;
     clearInterval(this.#beats);
     closeSync(this.#file);
     rmSync(join(this.#folder, this.#name + commits), { force: true });
   }
 
   #enter(): void {
-    if (this.#passing++ === 0) ftruncateSync(this.#file, 1);
+    if (this.#removed) throw new RetryableError(`${this.#folder} is closed`);
+    if (this.#passing === 0) ftruncateSync(this.#file, 1);
+    this.#passing++;
   }
 
+  /** A commit that ends late may find that the descriptor is another file's. */
   #leave(): void {
-    if (--this.#passing === 0) ftruncateSync(this.#file, 0);
+    this.#passing--;
+    if (this.#passing > 0 || this.#removed) return;
+    try {
+      ftruncateSync(this.#file, 0);
+    } catch {
+      // The disk does not let it: others wait until the next commit has ended better.
+    }
   }
 
+  /** Puts the file there that keeps others from committing. */
+  #close(): void {
+    closeSync(openSync(this.#closed, 'w', 0o600));
+  }
+
+  #reopen(): void {
+    rmSync(this.#closed, { force: true });
+  }
+
+  /** Who cannot see this process goes by the time of its files. */
   #beat(): void {
     const now = Date.now() / 1000;
-    if (this.#passing > 0) futimesSync(this.#file, now, now);
+    try {
+      if (this.#passing > 0) futimesSync(this.#file, now, now);
+      if (existsSync(this.#closed)) utimesSync(this.#closed, now, now);
+    } catch {
+      // The disk does not let it.
+    }
   }
 
   async #wait(until: number, milliseconds: number, other: number, does: string): Promise<void> {

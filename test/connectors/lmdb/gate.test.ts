@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { open as handle, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type Db, Environment } from '../../../connectors/lmdb/environment.js';
+import { Gate } from '../../../connectors/lmdb/gate.js';
 import { thisProcess } from '../../../connectors/lmdb/process-identity.js';
 import { Program } from '../../support/program.js';
 
@@ -127,6 +128,28 @@ describe('opening an LMDB environment', () => {
   it('refuses a database that is opened later: it could wait for ever', async () => {
     const { environment } = await open();
     expect(() => environment.db('more')).to.throw('the database more has to be opened with its environment');
+  });
+
+  it('touches no file of others when a commit ends after it was closed', async () => {
+    const gate = new Gate(path);
+    let end: () => void = () => undefined;
+    const late = gate.pass(
+      () =>
+        new Promise<void>((resolve) => {
+          end = resolve;
+        }),
+    );
+    gate.remove();
+    // The system gives the descriptor that has just become free.
+    const file = await handle(join(path, 'other'), 'w');
+    await file.writeFile('whole');
+    end();
+    await late;
+    expect(await readFile(join(path, 'other'), 'utf8')).to.equal('whole');
+    await file.close();
+    expect(() => gate.remove()).not.to.throw();
+    const refused = await gate.pass(async () => 'passed').catch((error: Error) => error.message);
+    expect(refused).to.match(/gate is closed$/);
   });
 
   it('goes on where the folder was removed, and leaves nothing in it otherwise', async () => {
