@@ -108,9 +108,10 @@ describe('opening an LMDB environment', () => {
     expect(await markers()).to.deep.equal([]);
 
     const started = thisProcess().started.replace(/^[0-9]+/, '1');
-    await writeFile(join(path, 'gate', `${process.pid}-${started}-1.commits`), '1');
+    const left = `${process.pid}-${started}-1.commits`;
+    await writeFile(join(path, 'gate', left), '1');
     await open();
-    expect((await readdir(join(path, 'gate'))).filter((file) => file.includes(started))).to.deep.equal([]);
+    expect(await readdir(join(path, 'gate'))).not.to.include(left);
   });
 
   it('takes a process of another namespace for gone when it has not been heard of for 5 seconds', async () => {
