@@ -2,18 +2,9 @@ import { Backoff } from '../core/backoff.js';
 import { messageOf } from '../core/errors.js';
 import { failpoint } from '../core/failpoint.js';
 import type { Logger } from '../core/logger.js';
-import { Channel, type Endpoint, ProcessEnded, RemoteError } from './channel.js';
+import { Channel, ProcessEnded, RemoteError } from './channel.js';
+import type { Process } from './fork.js';
 import type { ReloadAnswers, RoleAnswers, Start, SupervisorAnswers } from './roles/role.js';
-
-/** A child process, forked or of the cluster. */
-export interface Process extends Endpoint {
-  readonly pid?: number | undefined;
-  on(event: 'message', listener: (message: unknown) => void): unknown;
-  on(event: 'disconnect', listener: () => void): unknown;
-  on(event: 'error', listener: (error: Error) => void): unknown;
-  on(event: 'exit', listener: (code: number | null, signal: string | null) => void): unknown;
-  kill(signal: NodeJS.Signals): unknown;
-}
 
 /** What every child answers, besides its role's own. */
 interface Control extends ReloadAnswers {

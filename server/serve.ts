@@ -12,6 +12,7 @@ import { compose } from './compose.js';
 import { CurrentConfig } from './current-config.js';
 import { adminUrl, webhookUrl } from './instance.js';
 import { createLogger } from './logging.js';
+import type { Recruit } from './recruit.js';
 import { Reload } from './reload.js';
 import type { RoleName } from './roles/role.js';
 import { Supervisor } from './supervisor.js';
@@ -24,13 +25,16 @@ export interface ServeOptions {
   readonly welcome?: boolean;
 }
 
-/** `hookline serve`: runs until it is told to end. */
-export async function run(options: ServeOptions): Promise<void> {
+/**
+ * `hookline serve`: runs until it is told to end.
+ * @param recruit becomes the first ack worker
+ */
+export async function run(options: ServeOptions, recruit?: Recruit): Promise<void> {
   process.title = 'hookline';
-  const config = new CurrentConfig(await loadConfig(options.config, new Registry(builtins)));
+  const config = new CurrentConfig(await configOf(options.config, recruit));
   const logger = await createLogger('main');
   const container = compose(config, logger);
-  const supervisor = new Supervisor(config, options.role, logger, container.get(keys.metrics));
+  const supervisor = new Supervisor(config, options.role, logger, container.get(keys.metrics), recruit);
   const lifecycle = new Lifecycle();
   let started = () => {};
   const reload = new Reload(
@@ -70,6 +74,15 @@ export async function run(options: ServeOptions): Promise<void> {
   if (ending()) return;
   started();
   if (options.welcome) await welcome(config, container, supervisor.port);
+}
+
+async function configOf(file: string, recruit: Recruit | undefined): Promise<Config> {
+  try {
+    return await loadConfig(file, new Registry(builtins));
+  } catch (error) {
+    recruit?.dismiss();
+    throw error;
+  }
 }
 
 interface Obedient {

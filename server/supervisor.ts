@@ -1,6 +1,3 @@
-import { fork } from 'node:child_process';
-import cluster, { type Worker } from 'node:cluster';
-import { fileURLToPath } from 'node:url';
 import { AggregatorRegistry } from 'prom-client';
 import type { Config } from '../config/schema.js';
 import type { LaneReport } from '../core/engine.js';
@@ -8,10 +5,10 @@ import { messageOf } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Metrics } from '../core/metrics.js';
 import type { Channel } from './channel.js';
-import { Post, type Process } from './post.js';
+import { forkAck, forkLoad } from './fork.js';
+import { Post } from './post.js';
+import type { Recruit } from './recruit.js';
 import type { AckAnswers, LoadAnswers, Outcome, RoleAnswers, RoleName, Start } from './roles/role.js';
-
-const childFile = fileURLToPath(new URL('./roles/child.js', import.meta.url));
 
 /**
  * Keeps the ack workers and the load process running. They share the spool and nothing else, so that
@@ -25,7 +22,14 @@ export class Supervisor {
   readonly #load: Post<LoadAnswers> | undefined;
   #retired = false;
 
-  constructor(config: Config, chosen: ReadonlySet<RoleName>, logger: Logger, metrics: Metrics) {
+  /** @param recruit becomes the first ack worker */
+  constructor(
+    config: Config,
+    chosen: ReadonlySet<RoleName>,
+    logger: Logger,
+    metrics: Metrics,
+    recruit?: Recruit,
+  ) {
     this.#config = config;
     this.#logger = logger;
     this.#metrics = metrics;
@@ -35,7 +39,7 @@ export class Supervisor {
     const post = <A extends AckAnswers | LoadAnswers>(role: 'ack' | 'load', name: string) =>
       new Post<A>({
         name,
-        spawn: role === 'ack' ? forkAck : forkLoad,
+        spawn: role === 'ack' ? () => recruit?.enlist() ?? forkAck() : forkLoad,
         start: () => this.#start(role),
         logger,
         restarted: () => restarts.add(1, { role }),
@@ -144,16 +148,4 @@ export class Supervisor {
     const { port } = this;
     return { role, file, text, ...(port === undefined ? {} : { port }) };
   }
-}
-
-/** Cluster workers share the listening socket: the kernel deals the connections out among them. */
-function forkAck(): Process {
-  cluster.schedulingPolicy = cluster.SCHED_NONE;
-  cluster.setupPrimary({ exec: childFile, serialization: 'advanced' });
-  const worker: Worker = cluster.fork();
-  return Object.assign(worker, { pid: worker.process.pid });
-}
-
-function forkLoad(): Process {
-  return fork(childFile, { serialization: 'advanced' });
 }

@@ -40,7 +40,7 @@ export class HeldDiscards {
     if (!this.#shelf.open) return () => undefined;
     return this.#shelf.putting(lane, weightOf(discarded), epoch, (at) =>
       discarded.map(({ record, reason }) => {
-        return { lane, reason, at, entry: { ...newEntry(record, 0), unproven: false } };
+        return { lane, reason, at, entry: { ...newEntry(record), unproven: false } };
       }),
     );
   }

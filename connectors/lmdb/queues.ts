@@ -1,6 +1,6 @@
 import type { BatchLimits, Depth, LaneId, StoredRecord, Waiting } from '../../core/index.js';
 import { type Batches, sealedTo } from './batches.js';
-import { laneOf, sequenceOf, writerOf } from './keys.js';
+import { positionOf } from './record.js';
 import type { Records } from './records.js';
 
 /** What waits in the lanes, in sealed batches and behind them. */
@@ -46,21 +46,11 @@ export class Queues {
 
   /** Looks at all that waits. */
   find(requestId: string): Waiting[] {
-    return [...this.#records.keysOf(requestId)].flatMap((key) => {
-      const lane = laneOf(key);
-      const [writer, sequence] = [writerOf(key), sequenceOf(key)];
-      const entry = this.#records.get(lane, writer, sequence);
-      if (entry === undefined) return [];
+    return [...this.#records.find(requestId)].map(({ lane, record }) => {
+      const { writer, sequence } = positionOf(record);
       const batch = this.#batches.holding(lane, writer, sequence);
-      const { timestamp, key: requester, body } = entry;
-      return {
-        requestId,
-        timestamp,
-        key: requester,
-        lane,
-        bytes: body.length,
-        ...(batch && { batch: batch.id }),
-      };
+      const { timestamp, key, body } = record;
+      return { requestId, timestamp, key, lane, bytes: body.length, ...(batch && { batch: batch.id }) };
     });
   }
 }

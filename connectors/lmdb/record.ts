@@ -10,16 +10,7 @@ export interface RecordPosition {
 }
 
 /** What the spool keeps of a record. */
-export interface StoredEntry extends SpoolRecord {
-  readonly authenticated: boolean;
-  readonly unproven: boolean;
-  /** Put back out of the quarantine. */
-  readonly released?: boolean;
-  /** The disk has changed it. */
-  readonly damaged?: boolean;
-  /** The sum of the bodies' lengths in this lane and writer up to this record, and with it. */
-  readonly cumulative: number;
-}
+export type StoredEntry = Omit<StoredRecord, 'position'>;
 
 const version = 2;
 const authenticatedFlag = 1;
@@ -67,9 +58,10 @@ export function writeEntry(
   bytes.set(record.body, offset + at.body);
 }
 
-export function encodeRecord(entry: StoredEntry): Buffer {
+/** @param cumulative the sum of the bodies' lengths in this lane and writer up to this record, and with it */
+export function encodeRecord(entry: StoredEntry, cumulative = 0): Buffer {
   const bytes = Buffer.allocUnsafe(entryLength(entry));
-  writeEntry(bytes, 0, entry, entry.authenticated, entry.cumulative);
+  writeEntry(bytes, 0, entry, entry.authenticated, cumulative);
   const more = (entry.released === true ? releasedFlag : 0) | (entry.damaged === true ? damagedFlag : 0);
   bytes[at.flags] = (bytes[at.flags] ?? 0) | more;
   setCrc(bytes);
@@ -77,12 +69,13 @@ export function encodeRecord(entry: StoredEntry): Buffer {
 }
 
 export function setCrc(entry: Buffer): void {
-  entry.writeUInt32BE(crcOf(entry), at.crc);
+  entry.writeUInt32BE(crcOf(entry, 0, entry.length), at.crc);
 }
 
-function crcOf(entry: Buffer): number {
+function crcOf(bytes: Buffer, start: number, end: number): number {
+  const from = start + at.flags;
   // A plain view: a Buffer's `subarray` takes as long as the sum.
-  return crc32(new Uint8Array(entry.buffer, entry.byteOffset + at.flags, entry.length - at.flags));
+  return crc32(new Uint8Array(bytes.buffer, bytes.byteOffset + from, end - from));
 }
 
 export function setCumulative(entry: Buffer, cumulative: number): void {
@@ -97,12 +90,25 @@ export function isUnproven(entry: Buffer): boolean {
   return ((entry[at.flags] ?? 0) & unprovenFlag) !== 0;
 }
 
-export function requestIdIn(entry: Buffer): string {
-  return entry.toString('latin1', at.requestId, at.key);
-}
-
 export function timestampOf(entry: Buffer): number {
   return entry.readDoubleBE(at.timestamp);
+}
+
+/** What a lane's extent is reckoned by. */
+export interface Milestone {
+  readonly timestamp: number;
+  readonly bodyLength: number;
+  /** See `encodeRecord`. */
+  readonly cumulative: number;
+}
+
+export function milestoneOf(entry: Buffer): Milestone {
+  const { bytes, start, end } = whole(entry, 0, entry.length);
+  return {
+    timestamp: finite(bytes.readDoubleBE(start + at.timestamp)),
+    bodyLength: end - start - at.body,
+    cumulative: finite(bytes.readDoubleBE(start + at.cumulative)),
+  };
 }
 
 /** Character by character: for so few of them `write` costs more to call than to do. */
@@ -115,30 +121,73 @@ function writeRequestId(bytes: Buffer, offset: number, id: string): void {
   }
 }
 
-/** Decodes out of a buffer that is never written again: digest and body are views of it. */
-export function decodeRecord(bytes: Buffer): StoredEntry {
-  const isWhole = bytes.readUInt32BE(at.crc) === crcOf(bytes);
-  if (bytes[0] !== version && !isWhole) {
-    throw new Error(`a spool record has version ${bytes[0]}; this Hookline knows version ${version}`);
+/**
+ * Decodes records out of bytes that are never written again: bodies and digests are views of them. Neighbours mostly
+ * are of the same sender, whose key and digest are then decoded once.
+ */
+export class RecordReader {
+  #bytes: Buffer = Buffer.alloc(at.body);
+  #start = 0;
+  #key = readUuid(this.#bytes, at.key);
+  #tokenDigest: Uint8Array = new Uint8Array(at.body - at.digest);
+
+  /** An entry that the disk has changed comes out as damaged, whatever can be read of it. */
+  read(from: Buffer, first: number, last: number, position: Position): StoredRecord {
+    const { bytes, start, end } = whole(from, first, last);
+    this.#meet(bytes, start);
+    const flags = bytes[start + at.flags] as number;
+    const isWhole = bytes.readUInt32BE(start + at.crc) === crcOf(bytes, start, end);
+    const damaged = !isWhole || (flags & damagedFlag) !== 0;
+    const requestId = bytes.toString('latin1', start + at.requestId, start + at.key);
+    return {
+      requestId: damaged ? requestId.replace(/[^ -~]/g, '?') : requestId,
+      timestamp: finite(bytes.readDoubleBE(start + at.timestamp)),
+      key: this.#key,
+      body: bytes.subarray(start + at.body, end),
+      tokenDigest: this.#tokenDigest,
+      authenticated: (flags & authenticatedFlag) !== 0,
+      unproven: (flags & unprovenFlag) !== 0,
+      released: (flags & releasedFlag) !== 0,
+      damaged,
+      position,
+    };
   }
-  const damaged = !isWhole || ((bytes[at.flags] ?? 0) & damagedFlag) !== 0;
-  const requestId = bytes.toString('latin1', at.requestId, at.key);
-  const timestamp = bytes.readDoubleBE(at.timestamp);
-  return {
-    requestId: damaged ? requestId.replace(/[^ -~]/g, '?') : requestId,
-    timestamp: Number.isFinite(timestamp) ? timestamp : 0,
-    damaged,
-    key: readUuid(bytes, at.key),
-    body: bytes.subarray(at.body),
-    tokenDigest: new Uint8Array(bytes.buffer, bytes.byteOffset + at.digest, at.body - at.digest),
-    authenticated: ((bytes[at.flags] ?? 0) & authenticatedFlag) !== 0,
-    unproven: isUnproven(bytes),
-    released: ((bytes[at.flags] ?? 0) & releasedFlag) !== 0,
-    cumulative: bytes.readDoubleBE(at.cumulative),
-  };
+
+  #meet(bytes: Buffer, start: number): void {
+    for (let offset: number = at.key; offset < at.body; offset++) {
+      if (bytes[start + offset] === this.#bytes[this.#start + offset]) continue;
+      this.#key = readUuid(bytes, start + at.key);
+      const digest = bytes.byteOffset + start + at.digest;
+      this.#tokenDigest = new Uint8Array(bytes.buffer, digest, at.body - at.digest);
+      break;
+    }
+    this.#bytes = bytes;
+    this.#start = start;
+  }
 }
 
-export function newEntry(record: SpoolRecord, cumulative: number): StoredEntry {
+/** Where damage has left less than an entry without a body, zeros stand for what is missing. */
+function whole(bytes: Buffer, start: number, end: number) {
+  if (end - start >= at.body) return { bytes, start, end };
+  return { bytes: Buffer.concat([bytes.subarray(start, end)], at.body), start: 0, end: at.body };
+}
+
+function finite(value: number): number {
+  return Number.isFinite(value) ? value : 0;
+}
+
+const nowhere = positionAt({ writer: 0, sequence: 0 });
+
+export function decodeRecord(bytes: Buffer): StoredEntry {
+  return entryOf(new RecordReader().read(bytes, 0, bytes.length, nowhere));
+}
+
+/** A record without its place. */
+export function entryOf({ position: _, ...entry }: StoredRecord): StoredEntry {
+  return entry;
+}
+
+export function newEntry(record: SpoolRecord): StoredEntry {
   return {
     requestId: record.requestId,
     timestamp: record.timestamp,
@@ -147,23 +196,11 @@ export function newEntry(record: SpoolRecord, cumulative: number): StoredEntry {
     tokenDigest: record.tokenDigest,
     authenticated: false,
     unproven: record.unproven === true,
-    cumulative,
   };
 }
 
-export function storedRecord(entry: StoredEntry, place: RecordPosition): StoredRecord {
-  return {
-    requestId: entry.requestId,
-    timestamp: entry.timestamp,
-    key: entry.key,
-    body: entry.body,
-    tokenDigest: entry.tokenDigest,
-    authenticated: entry.authenticated,
-    unproven: entry.unproven,
-    released: entry.released === true,
-    damaged: entry.damaged === true,
-    position: place as unknown as Position,
-  };
+export function positionAt(place: RecordPosition): Position {
+  return place as unknown as Position;
 }
 
 export function positionOf(record: StoredRecord): RecordPosition {

@@ -1,16 +1,16 @@
-import { asBinary } from 'lmdb';
 import type { LaneId, StoredRecord } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
 import { afterLane, laneOf, lanePrefix, recordKey, sequenceOf, writerOf } from './keys.js';
 import { merge } from './merge.js';
+import { fullPage, Page, tablesLength } from './page.js';
 import {
-  decodeRecord,
   encodeRecord,
+  milestoneOf,
+  positionAt,
   positionOf,
   type RecordPosition,
-  requestIdIn,
+  RecordReader,
   type StoredEntry,
-  storedRecord,
 } from './record.js';
 import { Slab } from './slab.js';
 import type { RowEnd } from './writers.js';
@@ -22,18 +22,32 @@ export interface Range {
   readonly to: number;
 }
 
+/** A page of a writer's row, as it lies in the database. */
+interface Stored {
+  readonly key: Buffer;
+  /** The sequence of its first record. */
+  readonly first: number;
+  readonly page: Page;
+}
+
 /** No writer gets as far as this. */
 const lastSequence = 2 ** 48 - 1;
 
-/** The records of all lanes, sealed or not, each stored once for each lane it is in. */
+/** In place of a record that is gone. */
+const gone = new Uint8Array(0);
+
+/**
+ * The records of all lanes, sealed or not, each stored once for each lane it is in. They lie in pages, each under
+ * the key of its first record. Its first and its last record are there always; between them some may be gone.
+ */
 export class Records {
-  readonly db: Db<StoredEntry>;
+  readonly #db: Db<Page>;
 
   constructor(environment: Environment) {
     const slab = new Slab();
-    this.db = environment.db<StoredEntry>('records', {
-      encode: encodeRecord,
-      decode: (bytes) => decodeRecord(slab.copy(bytes)),
+    this.#db = environment.db<Page>('records', {
+      encode: ({ bytes }) => bytes,
+      decode: (bytes) => new Page(slab.copy(bytes)),
     });
   }
 
@@ -42,7 +56,7 @@ export class Records {
     const lanes: LaneId[] = [];
     let start: Buffer | undefined;
     for (;;) {
-      const [key] = this.db.getKeys(start === undefined ? { limit: 1 } : { start, limit: 1 });
+      const [key] = this.#db.getKeys(start === undefined ? { limit: 1 } : { start, limit: 1 });
       if (key === undefined) return lanes;
       const lane = laneOf(key);
       lanes.push(lane);
@@ -56,7 +70,7 @@ export class Records {
     const end = afterLane(lane);
     let start = lanePrefix(lane);
     for (;;) {
-      const [key] = this.db.getKeys({ start, end, limit: 1 });
+      const [key] = this.#db.getKeys({ start, end, limit: 1 });
       if (key === undefined) return writers;
       const writer = writerOf(key);
       writers.push(writer);
@@ -69,7 +83,9 @@ export class Records {
    * The records of the ranges, merged about in the order of time; within a writer the order of its
    * commits. The same records in the ranges give the same order for ever.
    */
-  merged(lane: LaneId, ranges: readonly Range[]): Generator<StoredRecord> {
+  merged(lane: LaneId, ranges: readonly Range[]): Iterable<StoredRecord> {
+    const [only, ...others] = ranges;
+    if (only !== undefined && others.length === 0) return this.#range(lane, only);
     return merge(
       ranges.map((range) => this.#range(lane, range)),
       isBefore,
@@ -86,72 +102,190 @@ export class Records {
   }
 
   /**
-   * How much lies in a range without holes, such as everything that is not sealed; `undefined` when that
-   * is nothing. Two seeks, however long it is.
+   * How much lies after a sequence, where nothing is gone; `undefined` when that is nothing. A few seeks, however
+   * much it is.
    */
-  extent(lane: LaneId, range: Range): Extent | undefined {
-    const [start, end] = bounds(lane, range);
-    const [first] = this.db.getRange({ start, end, limit: 1 });
-    if (first === undefined) return undefined;
-    const [last = first] = this.db.getRange({ start: end, end: start, reverse: true, limit: 1 });
-    return {
-      count: sequenceOf(last.key) - sequenceOf(first.key) + 1,
-      bytes: last.value.cumulative - first.value.cumulative + first.value.body.length,
-      oldest: first.value.timestamp,
-    };
+  extent(lane: LaneId, { writer, from }: Range): Extent | undefined {
+    const last = this.#lastOf(lane, writer);
+    if (last === undefined || last.sequence < from) return undefined;
+    for (const { first, page } of this.#pages(lane, { writer, from, to: lastSequence })) {
+      for (let index = Math.max(0, from - first); index < page.count; index++) {
+        if (!page.has(index)) continue;
+        const { timestamp, cumulative, bodyLength } = milestoneOf(page.entry(index));
+        return {
+          count: last.sequence - (first + index) + 1,
+          bytes: last.cumulative - cumulative + bodyLength,
+          oldest: timestamp,
+        };
+      }
+    }
+    return undefined;
   }
 
   /** Where a writer's row ends in the lane; what was settled before counts no more. */
   endOf(lane: LaneId, writer: number): RowEnd {
-    // A range never includes its end, and sequences begin at 1.
-    const [start, end] = bounds(lane, { writer, from: 0, to: lastSequence });
-    const [last] = this.db.getRange({ start: end, end: start, reverse: true, limit: 1 });
-    return last === undefined
-      ? { sequence: 0, cumulative: 0 }
-      : { sequence: sequenceOf(last.key), cumulative: last.value.cumulative };
+    return this.#lastOf(lane, writer) ?? { sequence: 0, cumulative: 0 };
   }
 
-  /** Within a batch. The bytes are an entry as it is encoded, and are not changed until the commit. */
-  putEncoded(lane: LaneId, { writer, sequence }: RecordPosition, entry: Buffer): void {
-    void this.db.put(recordKey(lane, writer, sequence), asBinary(entry) as unknown as StoredEntry);
+  /** Fills a writer's rows with what is next in them. Within a batch. */
+  filling(writer: number): Filling {
+    return new Filling((lane, first, entries) => this.#put(lane, writer, first, entries));
   }
 
-  /** The keys of a request's records. Looks at all there are: a key has no request id in it. */
-  *keysOf(requestId: string): Generator<Buffer> {
-    for (const key of this.db.getKeys({})) {
-      const bytes = this.db.getBinaryFast(key);
-      if (bytes !== undefined && requestIdIn(bytes) === requestId) yield key;
+  /** Within a batch. */
+  put(lane: LaneId, { writer, sequence }: RecordPosition, entry: StoredEntry, cumulative: number): void {
+    this.#put(lane, writer, sequence, [encodeRecord(entry, cumulative)]);
+  }
+
+  /** The records of a request, with their lanes. Looks at all there are: a key has no request id in it. */
+  *find(requestId: string): Generator<{ readonly lane: LaneId; readonly record: StoredRecord }> {
+    const reader = new RecordReader();
+    for (const { key, value: page } of this.#db.getRange({})) {
+      if (!page.bytes.includes(requestId, 0, 'latin1')) continue;
+      for (const record of recordsIn(page, reader, writerOf(key), sequenceOf(key), 0, page.count - 1)) {
+        if (record.requestId === requestId) yield { lane: laneOf(key), record };
+      }
     }
   }
 
   has(lane: LaneId, writer: number, sequence: number): boolean {
-    return this.db.doesExist(recordKey(lane, writer, sequence));
+    return this.get(lane, writer, sequence) !== undefined;
   }
 
-  get(lane: LaneId, writer: number, sequence: number): StoredEntry | undefined {
-    return this.db.get(recordKey(lane, writer, sequence));
+  get(lane: LaneId, writer: number, sequence: number): StoredRecord | undefined {
+    const [record] = this.#range(lane, { writer, from: sequence, to: sequence });
+    return record;
   }
 
-  /** Within a batch. */
-  remove(lane: LaneId, { writer, sequence }: RecordPosition): void {
-    void this.db.remove(recordKey(lane, writer, sequence));
-  }
-
-  /** Within a batch. */
-  removeRange(lane: LaneId, { writer, from, to }: Range): void {
-    const key = recordKey(lane, writer, from);
-    for (let sequence = from; sequence <= to; sequence++) {
-      key.writeUIntBE(sequence, key.length - 6, 6);
-      void this.db.remove(key);
+  /** Within a batch, in which nothing else changes these rows: a page is written anew for all that goes out of it. */
+  removeAll(lane: LaneId, positions: Iterable<RecordPosition>): void {
+    const rows = new Map<number, Set<number>>();
+    for (const { writer, sequence } of positions) {
+      rows.set(writer, (rows.get(writer) ?? new Set()).add(sequence));
     }
+    for (const [writer, sequences] of rows) {
+      const range = { writer, from: Math.min(...sequences), to: Math.max(...sequences) };
+      for (const stored of this.#pages(lane, range)) {
+        this.#trim(lane, writer, stored, (sequence) => sequences.has(sequence));
+      }
+    }
+  }
+
+  /** Within a batch, as `removeAll`. */
+  removeRange(lane: LaneId, { writer, from, to }: Range): void {
+    const start = this.#pageKey(lane, writer, from);
+    const keys = [...this.#db.getKeys({ start, end: recordKey(lane, writer, to + 1) })];
+    keys.forEach((key, index) => {
+      const first = sequenceOf(key);
+      // Pages do not overlap: one that another one follows ends before that.
+      if (first >= from && index + 1 < keys.length) {
+        void this.#db.remove(key);
+        return;
+      }
+      const page = this.#db.get(key);
+      if (page === undefined) return;
+      this.#trim(lane, writer, { key, first, page }, (sequence) => sequence >= from && sequence <= to);
+    });
+  }
+
+  #put(lane: LaneId, writer: number, first: number, entries: readonly Uint8Array[]): void {
+    void this.#db.put(recordKey(lane, writer, first), Page.of(entries));
+  }
+
+  #trim(
+    lane: LaneId,
+    writer: number,
+    { key, first, page }: Stored,
+    goes: (sequence: number) => boolean,
+  ): void {
+    const left: Uint8Array[] = [];
+    let trimmed = false;
+    for (let index = 0; index < page.count; index++) {
+      const stays = page.has(index) && !goes(first + index);
+      trimmed ||= !stays && page.has(index);
+      left.push(stays ? page.entry(index) : gone);
+    }
+    if (!trimmed) return;
+    const [from, to] = [left.findIndex(isThere), left.findLastIndex(isThere)];
+    if (from !== 0) void this.#db.remove(key);
+    if (from >= 0) this.#put(lane, writer, first + from, left.slice(from, to + 1));
   }
 
   *#range(lane: LaneId, range: Range): Generator<StoredRecord> {
-    const [start, end] = bounds(lane, range);
-    const { writer } = range;
-    for (const { key, value } of this.db.getRange({ start, end })) {
-      yield storedRecord(value, { writer, sequence: sequenceOf(key) });
+    const { writer, from, to } = range;
+    const reader = new RecordReader();
+    for (const { first, page } of this.#pages(lane, range)) {
+      yield* recordsIn(
+        page,
+        reader,
+        writer,
+        first,
+        Math.max(0, from - first),
+        Math.min(page.count - 1, to - first),
+      );
     }
+  }
+
+  /** The pages that records of the range are in. */
+  *#pages(lane: LaneId, { writer, from, to }: Range): Generator<Stored> {
+    const start = this.#pageKey(lane, writer, from);
+    const end = recordKey(lane, writer, Math.min(to + 1, lastSequence));
+    for (const { key, value: page } of this.#db.getRange({ start, end })) {
+      yield { key, first: sequenceOf(key), page };
+    }
+  }
+
+  /** Where a record is, or would be. */
+  #pageKey(lane: LaneId, writer: number, sequence: number): Buffer {
+    const own = recordKey(lane, writer, sequence);
+    const [key = own] = this.#db.getKeys({
+      start: own,
+      end: recordKey(lane, writer, 0),
+      reverse: true,
+      limit: 1,
+    });
+    return key;
+  }
+
+  #lastOf(lane: LaneId, writer: number): RowEnd | undefined {
+    // A range never includes its end, and sequences begin at 1.
+    const [start, end] = [recordKey(lane, writer, lastSequence), recordKey(lane, writer, 0)];
+    const [last] = this.#db.getRange({ start, end, reverse: true, limit: 1 });
+    if (last === undefined) return undefined;
+    const { key, value: page } = last;
+    const { cumulative } = milestoneOf(page.entry(page.count - 1));
+    return { sequence: sequenceOf(key) + page.count - 1, cumulative };
+  }
+}
+
+/** Pages of a writer's rows while they are filled. */
+export class Filling {
+  readonly #put: (lane: LaneId, first: number, entries: readonly Uint8Array[]) => void;
+  readonly #pages = new Map<LaneId, { first: number; length: number; entries: Uint8Array[] }>();
+
+  constructor(put: (lane: LaneId, first: number, entries: readonly Uint8Array[]) => void) {
+    this.#put = put;
+  }
+
+  /** @param sequence follows the lane's last one. @param entry is not changed until the end */
+  add(lane: LaneId, sequence: number, entry: Uint8Array): void {
+    let page = this.#pages.get(lane);
+    if (page === undefined) {
+      page = { first: sequence, length: 0, entries: [] };
+      this.#pages.set(lane, page);
+    } else if (page.length + entry.length + tablesLength(page.entries.length + 1) > fullPage) {
+      this.#put(lane, page.first, page.entries);
+      page.first = sequence;
+      page.length = 0;
+      page.entries = [];
+    }
+    page.entries.push(entry);
+    page.length += entry.length;
+  }
+
+  end(): void {
+    for (const [lane, { first, entries }] of this.#pages) this.#put(lane, first, entries);
+    this.#pages.clear();
   }
 }
 
@@ -162,17 +296,37 @@ interface Extent {
   readonly oldest: number;
 }
 
-/** The first key of a range and the first after it. */
-function bounds(lane: LaneId, { writer, from, to }: Range): readonly [Buffer, Buffer] {
-  return [recordKey(lane, writer, from), recordKey(lane, writer, Math.min(to + 1, lastSequence))];
+/** The records of a page that are there, from one index to another. */
+function* recordsIn(
+  page: Page,
+  reader: RecordReader,
+  writer: number,
+  first: number,
+  from: number,
+  to: number,
+): Generator<StoredRecord> {
+  let start = page.start(from);
+  for (let index = from; index <= to; index++) {
+    const end = page.end(index);
+    if (end > start) {
+      yield reader.read(page.bytes, start, end, positionAt({ writer, sequence: first + index }));
+    }
+    start = end;
+  }
+}
+
+function isThere({ length }: Uint8Array): boolean {
+  return length > 0;
 }
 
 /** For each writer the range from its first to its last record among these, which are in its order. */
 export function rangesOf(records: Iterable<StoredRecord>): Range[] {
-  const ranges = new Map<number, Range>();
+  const ranges = new Map<number, { writer: number; from: number; to: number }>();
   for (const record of records) {
     const { writer, sequence } = positionOf(record);
-    ranges.set(writer, { writer, from: ranges.get(writer)?.from ?? sequence, to: sequence });
+    const range = ranges.get(writer);
+    if (range === undefined) ranges.set(writer, { writer, from: sequence, to: sequence });
+    else range.to = sequence;
   }
   return [...ranges.values()].sort((a, b) => a.writer - b.writer);
 }

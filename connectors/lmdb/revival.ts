@@ -3,7 +3,6 @@ import type { DeadLetter, HeldDiscard, LaneId } from '../../core/index.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { Environment } from './environment.js';
 import type { HeldDiscards } from './held-discards.js';
-import { recordKey } from './keys.js';
 import type { StoredEntry } from './record.js';
 import type { Records } from './records.js';
 import type { Writer, Writers } from './writers.js';
@@ -68,8 +67,9 @@ export class Revival {
         const entry = take();
         if (entry === undefined) return false;
         this.#writer ??= this.#writers.nextWithin();
+        const writer = this.#writer.number;
         const { sequence, cumulative } = this.#writer.advance(lane, entry.body.length);
-        void this.#records.db.put(recordKey(lane, this.#writer.number, sequence), { ...entry, cumulative });
+        this.#records.put(lane, { writer, sequence }, entry, cumulative);
         return true;
       });
       failpoint?.('row.revived');

@@ -6,7 +6,7 @@ import type { Discards } from './discards.js';
 import type { HeldDiscards } from './held-discards.js';
 import type { Landed } from './landed.js';
 import { merge } from './merge.js';
-import { positionOf } from './record.js';
+import { entryOf, positionOf } from './record.js';
 import { isBefore, type Range, type Records, rangesOf } from './records.js';
 import type { Strangers } from './strangers.js';
 import { mintUuid } from './uuid.js';
@@ -64,13 +64,13 @@ export class Sealing {
     // Replaying the ranges merges what is left in them: where records lie out of the order of time, that
     // is not the order in which they were read, once some between them are gone.
     const ordered = dropped.length === 0 ? rows : [...merge(byWriter(rows), isBefore)];
-    const entry = ordered.length === 0 ? undefined : entryOf(ordered, placeAfter(batches));
+    const entry = ordered.length === 0 ? undefined : batchOf(ordered, placeAfter(batches));
     const note = this.#discards.noting(lane, discarded, epoch);
     const hold = this.#held.holding(lane, discarded, epoch);
     const count = this.#strangers.judging(lane, [...rows, ...dropped]);
     await this.#claim.batch(() => {
       if (entry !== undefined) this.#batches.put(lane, entry);
-      for (const record of dropped) this.#records.remove(lane, positionOf(record));
+      this.#records.removeAll(lane, dropped.map(positionOf));
       note();
       hold();
       count();
@@ -87,8 +87,8 @@ export class Sealing {
     const middle = Math.ceil(rows.length / 2);
     await this.#claim.batch(() => {
       this.#batches.remove(lane, entry);
-      this.#batches.put(lane, entryOf(rows.slice(0, middle), first));
-      this.#batches.put(lane, entryOf(rows.slice(middle), second));
+      this.#batches.put(lane, batchOf(rows.slice(0, middle), first));
+      this.#batches.put(lane, batchOf(rows.slice(middle), second));
     });
   }
 
@@ -114,7 +114,7 @@ export class Sealing {
       count === 1 && range !== undefined ? this.#records.get(lane, range.writer, range.from) : undefined;
     if (row === undefined) throw new Error(`batch ${id} has ${count} rows, and only a batch of one can die`);
     const diedAt = new Date();
-    return () => this.#dead.put(lane, row, reason, diedAt);
+    return () => this.#dead.put(lane, entryOf(row), reason, diedAt);
   }
 
   /** A batch that is not there was settled or split by a try whose answer was lost; unless the claim is. */
@@ -137,7 +137,7 @@ export class Sealing {
   }
 }
 
-function entryOf(
+function batchOf(
   rows: readonly StoredRecord[],
   place: Pick<BatchEntry, 'order' | 'place' | 'width'>,
 ): BatchEntry {

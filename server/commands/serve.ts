@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { configOption } from '../cli/options.js';
+import { Recruit } from '../recruit.js';
 import { type RoleName, roles } from '../roles/role.js';
 
 export function serve(program: Command): void {
@@ -14,8 +15,11 @@ export function serve(program: Command): void {
       new Set<RoleName>(roles),
     )
     .option('--welcome', 'mint a token and print a command that posts with it')
-    // Other commands need neither express nor the logger: loading them takes longer than most commands do.
-    .action(async (options) => (await import('../serve.js')).run(options));
+    .action(async (options) => {
+      const recruit = options.role.has('ack') ? new Recruit() : undefined;
+      // Other commands need neither express nor the logger: loading them takes longer than most commands do.
+      await (await import('../serve.js')).run(options, recruit);
+    });
 }
 
 function rolesOf(text: string): ReadonlySet<RoleName> {

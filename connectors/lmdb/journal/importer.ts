@@ -3,7 +3,7 @@ import type { LaneId, Logger } from '../../../core/index.js';
 import type { Db, Environment } from '../environment.js';
 import { merge } from '../merge.js';
 import { bodyLengthOf, setCrc, setCumulative, timestampOf } from '../record.js';
-import type { Records } from '../records.js';
+import type { Filling, Records } from '../records.js';
 import type { Strangers } from '../strangers.js';
 import { importedRow, Writer } from '../writers.js';
 import { Ends } from './ends.js';
@@ -116,9 +116,11 @@ export class Importer {
     const strangers = this.#strangers.importing();
     const write = () => {
       const writer = new Writer(importedRow, (lane) => this.#records.endOf(lane, importedRow));
+      const filling = this.#records.filling(importedRow);
       for (const record of inOrder(tails)) {
-        strangers.count(record.entry, this.#put(writer, record));
+        strangers.count(record.entry, this.#add(filling, writer, record));
       }
+      filling.end();
       strangers.note();
       void this.#places.put(placesKey, after, (version ?? 0) + 1);
     };
@@ -150,17 +152,17 @@ export class Importer {
   }
 
   /** Returns in how many lanes it is. */
-  #put(writer: Writer, { lanes: names, entry }: JournalRecord): number {
+  #add(filling: Filling, writer: Writer, { lanes: names, entry }: JournalRecord): number {
     const length = bodyLengthOf(entry);
     const lanes = this.#lanesOf(names);
     let bytes: Buffer | undefined;
     setCrc(entry);
     for (const lane of lanes) {
-      // LMDB's thread reads the bytes later: each lane needs its own.
+      // They are copied only once a page is full: each lane needs its own.
       bytes = bytes === undefined ? entry : Buffer.from(entry);
       const { sequence, cumulative } = writer.advance(lane, length);
       setCumulative(bytes, cumulative);
-      this.#records.putEncoded(lane, { writer: writer.number, sequence }, bytes);
+      filling.add(lane, sequence, bytes);
     }
     return lanes.length;
   }
