@@ -305,6 +305,7 @@ function* recordsIn(
   from: number,
   to: number,
 ): Generator<StoredRecord> {
+  if (from > to) return;
   let start = page.start(from);
   for (let index = from; index <= to; index++) {
     const end = page.end(index);
