@@ -7,7 +7,7 @@ import { Rig } from '../support/rig.js';
 import { slowdown } from '../support/slowdown.js';
 
 const senders = sized(300, 900);
-const rounds = sized(3, 9);
+const rounds = sized(3, 5);
 const length = sized(1000, 2000);
 /** The aim is 0.9; what else the machine does decides some rounds of a second or two. */
 const least = 0.5;

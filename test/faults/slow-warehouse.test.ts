@@ -11,7 +11,7 @@ import { Rig } from '../support/rig.js';
 
 const plugin = fileURLToPath(new URL('../support/slow-plugin.js', import.meta.url));
 const board = new Scoreboard('slow warehouses, under load');
-const seconds = sized(5, 40);
+const seconds = sized(5, 25);
 
 /** What the process that answers may hold of its own, in MiB, and the one that loads, which has DuckDB in it. */
 const bounds = { ack: 120, load: 250 } as const;
