@@ -40,11 +40,10 @@ const forms: Readonly<Record<Parameter, (value: string) => boolean>> = {
   token: (value) => /^[0-9A-Za-z]{1,256}$/.test(value),
 };
 
-/**
- * A sender says the same each time, and to hash its token costs more than all the rest. Where the query begins with
- * the pipeline, by what follows that: whoever sends to many says it of each.
- */
+/** A sender says the same each time, and to hash its token costs more than all the rest. */
 const recent = new Recent<Credentials>(1000);
+/** By what follows the pipeline, where a query begins with that: whoever sends to many says it of each. */
+const recentSenders = new Recent<Credentials>(1000);
 const longestRecent = 512;
 const pipelineFirst = 'pipeline_id=';
 
@@ -56,19 +55,23 @@ const pipelineFirst = 'pipeline_id=';
 export function readCredentials(query: string, authorization?: string): Credentials | RefusalCode {
   if (authorization !== undefined || query.length > longestRecent) return parse(query, authorization);
   const end = query.startsWith(pipelineFirst) ? query.indexOf('&') : -1;
-  const rest = end < 0 ? query : query.slice(end);
-  const known = recent.get(rest);
-  if (known !== undefined) {
-    if (end < 0) return known;
-    const pipeline = query.slice(pipelineFirst.length, end);
-    if (pipeline === known.pipeline) return known;
-    if (forms.pipeline_id(pipeline)) {
-      return { pipeline, key: known.key, tokenDigest: known.tokenDigest, sender: known.sender };
-    }
-  }
+  if (end < 0) return recent.get(query) ?? remembered(recent, query, parse(query));
+  const rest = query.slice(end);
+  const pipeline = query.slice(pipelineFirst.length, end);
+  const known = recentSenders.get(rest);
+  if (known !== undefined && pipeline === known.pipeline) return known;
+  if (known !== undefined && forms.pipeline_id(pipeline)) return { ...known, pipeline };
   const credentials = parse(query);
   // Not where the rest says anything more of the pipeline, in whatever spelling.
-  if (typeof credentials !== 'string' && (end < 0 || !/pipeline|%/.test(rest))) recent.set(rest, credentials);
+  return /pipeline|%/.test(rest) ? credentials : remembered(recentSenders, rest, credentials);
+}
+
+function remembered<C extends Credentials | RefusalCode>(
+  where: Recent<Credentials>,
+  name: string,
+  credentials: C,
+): C {
+  if (typeof credentials !== 'string') where.set(name, credentials);
   return credentials;
 }
 
