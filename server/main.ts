@@ -2,26 +2,30 @@
 import 'reflect-metadata';
 import { Command, CommanderError } from 'commander';
 import { endOnUncaught, endWithReader, exitCodes, explain as explainError } from './cli/exit.js';
-import { check } from './commands/check.js';
-import { compact } from './commands/compact.js';
-import { dead } from './commands/dead.js';
-import { discards } from './commands/discards.js';
-import { drain } from './commands/drain.js';
-import { explain } from './commands/explain.js';
-import { init } from './commands/init.js';
-import { newConnector } from './commands/new.js';
-import { pipelines } from './commands/pipelines.js';
-import { plugins } from './commands/plugins.js';
-import { query } from './commands/query.js';
-import { reconcile } from './commands/reconcile.js';
-import { reload } from './commands/reload.js';
-import { request } from './commands/request.js';
-import { rows } from './commands/rows.js';
-import { schema } from './commands/schema.js';
-import { send } from './commands/send.js';
-import { serve } from './commands/serve.js';
-import { tokens } from './commands/tokens.js';
 import { manifest } from './manifest.js';
+
+/** By their names: whoever runs one waits for no other to be loaded. */
+const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  serve: async () => (await import('./commands/serve.js')).serve,
+  reload: async () => (await import('./commands/reload.js')).reload,
+  check: async () => (await import('./commands/check.js')).check,
+  init: async () => (await import('./commands/init.js')).init,
+  schema: async () => (await import('./commands/schema.js')).schema,
+  plugins: async () => (await import('./commands/plugins.js')).plugins,
+  tokens: async () => (await import('./commands/tokens.js')).tokens,
+  pipelines: async () => (await import('./commands/pipelines.js')).pipelines,
+  explain: async () => (await import('./commands/explain.js')).explain,
+  send: async () => (await import('./commands/send.js')).send,
+  rows: async () => (await import('./commands/rows.js')).rows,
+  query: async () => (await import('./commands/query.js')).query,
+  drain: async () => (await import('./commands/drain.js')).drain,
+  compact: async () => (await import('./commands/compact.js')).compact,
+  reconcile: async () => (await import('./commands/reconcile.js')).reconcile,
+  request: async () => (await import('./commands/request.js')).request,
+  dead: async () => (await import('./commands/dead.js')).dead,
+  discards: async () => (await import('./commands/discards.js')).discards,
+  new: async () => (await import('./commands/new.js')).newConnector,
+};
 
 const program = new Command('hookline')
   .description('Webhooks in, warehouse rows out: nothing lost, nothing doubled.')
@@ -29,29 +33,11 @@ const program = new Command('hookline')
   .showHelpAfterError('(add --help for what is possible)')
   .configureHelp({ showGlobalOptions: false });
 
-for (const command of [
-  serve,
-  reload,
-  check,
-  init,
-  schema,
-  plugins,
-  tokens,
-  pipelines,
-  explain,
-  send,
-  rows,
-  query,
-  drain,
-  compact,
-  reconcile,
-  request,
-  dead,
-  discards,
-  newConnector,
-]) {
-  command(program);
-}
+const [name = ''] = process.argv.slice(2);
+const wanted = Object.entries(commands).filter(
+  ([command]) => command === name || !Object.hasOwn(commands, name),
+);
+for (const command of await Promise.all(wanted.map(([, load]) => load()))) command(program);
 for (const command of allOf(program)) command.exitOverride();
 endOnUncaught();
 // The server goes on when nobody reads its log any more.
