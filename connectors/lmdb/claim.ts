@@ -60,7 +60,10 @@ export class Claim {
    */
   async batch(action: () => void): Promise<void> {
     const { epoch } = this;
-    const written = await this.#environment.commit(() => this.#db.ifVersion(claimKey, epoch, action));
+    const written = await this.#environment.conditional(
+      (run) => this.#db.ifVersion(claimKey, epoch, run),
+      action,
+    );
     if (!written) throw new FencedError(this.#lost());
   }
 

@@ -83,6 +83,7 @@ export class Environment {
     const options = { keyEncoding: 'binary', useVersions, ...kind } as const;
     // It takes a write transaction in this thread, which would wait for ever for one that needs this thread.
     if (this.#complete) throw new Error(`the database ${name} has to be opened with its environment`);
+    this.#gate.touch();
     try {
       const db = this.#root.openDB<V, Buffer>(name, options);
       this.#dbs.push(db as Db<unknown>);
@@ -103,9 +104,27 @@ export class Environment {
     return this.commit(() => this.#root.transaction(action));
   }
 
-  /** All writes of `action`, or none; durable when it resolves. */
+  /** All writes of `action`, or none; durable when it resolves. What can fail is best done before. */
   async batch(action: () => void): Promise<void> {
-    await this.commit(() => this.#root.batch(action));
+    await this.conditional((run) => this.#root.batch(run), action);
+  }
+
+  /**
+   * All writes of `action`, or none where the condition with which LMDB runs it does not hold: then it resolves to
+   * false. LMDB commits what was put before `action` threw; so that is thrown only when the commit has ended.
+   */
+  async conditional(begin: (action: () => void) => Promise<boolean>, action: () => void): Promise<boolean> {
+    let failure: { readonly error: unknown } | undefined;
+    const guarded = () => {
+      try {
+        action();
+      } catch (error) {
+        failure = { error };
+      }
+    };
+    const written = await this.commit(() => begin(guarded));
+    if (failure !== undefined) throw (failure as { readonly error: unknown }).error;
+    return written;
   }
 
   /**
@@ -114,6 +133,7 @@ export class Environment {
    * @throws RetryableError when the disk refuses it or does not answer
    */
   async commit<T>(begin: () => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) throw new RetryableError(`${this.path} is closed`);
     if (this.#late) throw this.#unanswered();
     let timer: NodeJS.Timeout | undefined;
     const ended = this.#gate
@@ -170,7 +190,7 @@ export class Environment {
       closed ??= this.#root.close();
       return closed;
     };
-    await this.#gate.alone(close).catch(close);
+    await this.#gate.alone(close, closeTimeout * 0.8).catch(close);
     this.#gate.remove();
   }
 

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  fstatSync,
   ftruncateSync,
   futimesSync,
   mkdirSync,
@@ -16,8 +17,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RetryableError } from '../../core/index.js';
 import { isAlive, isForeign, thisProcess } from './process-identity.js';
 
-/** How long one waits for another, in milliseconds. */
+/** How long a commit waits for others, in milliseconds. */
 const patience = 30_000;
+
+/** How long whoever opens it waits, as nobody commits meanwhile. */
+const openingPatience = 20_000;
 
 /** How often a process says that it still commits, in milliseconds. */
 const beat = 1_000;
@@ -50,9 +54,11 @@ export class Gate {
   /** Is there while this process is alone, or waits to be. */
   readonly #closed: string;
   /** One byte long while this gate lets a commit through. */
-  readonly #file: number;
+  #file: number;
   readonly #beats: NodeJS.Timeout;
   #passing = 0;
+  /** It could not be emptied after the last commit. */
+  #full = false;
   #removed = false;
 
   /** @param path the environment's folder */
@@ -62,16 +68,17 @@ export class Gate {
     this.#name = `${pid}-${started}-${++gates}`;
     this.#closed = join(this.#folder, this.#name + opening);
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    this.#file = openSync(join(this.#folder, this.#name + commits), 'w', 0o600);
+    this.#file = this.#create();
     this.#beats = setInterval(() => this.#beat(), beat).unref();
   }
 
   /**
    * Runs `action` while nobody commits, and nobody else is here.
+   * @param wait milliseconds to wait for others at most
    * @throws RetryableError when somebody does not come to an end
    */
-  async alone<T>(action: () => T | Promise<T>): Promise<T> {
-    const until = performance.now() + patience;
+  async alone<T>(action: () => T | Promise<T>, wait = openingPatience): Promise<T> {
+    const until = performance.now() + wait;
     try {
       this.#close();
       for (let other = this.#opening(); other !== undefined; other = this.#opening()) {
@@ -82,6 +89,7 @@ export class Gate {
       for (let other = this.#committing(); other !== undefined; other = this.#committing()) {
         await this.#wait(until, 1, other, 'committing to it');
       }
+      this.touch();
       return await action();
     } finally {
       this.#reopen();
@@ -107,6 +115,17 @@ export class Gate {
     }
   }
 
+  /** Says that this process is still there, in the midst of what keeps its timers from it. */
+  touch(): void {
+    const now = Date.now() / 1000;
+    try {
+      if (this.#passing > 0) futimesSync(this.#file, now, now);
+      if (existsSync(this.#closed)) utimesSync(this.#closed, now, now);
+    } catch {
+      // The disk does not let it.
+    }
+  }
+
   /** Takes the gate's own file away; nothing passes any more. */
   remove(): void {
     if (this.#removed) return;
@@ -118,18 +137,42 @@ export class Gate {
 
   #enter(): void {
     if (this.#removed) throw new RetryableError(`${this.#folder} is closed`);
-    if (this.#passing === 0) ftruncateSync(this.#file, 1);
+    if (this.#passing === 0) {
+      if (fstatSync(this.#file).nlink === 0) this.#renew();
+      ftruncateSync(this.#file, 1);
+    }
     this.#passing++;
+  }
+
+  /** Somebody has taken this process for gone: nobody would see it any more. */
+  #renew(): void {
+    try {
+      const file = this.#create();
+      closeSync(this.#file);
+      this.#file = file;
+    } catch (error) {
+      // Where the folder is gone, nobody opens this environment any more.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+
+  #create(): number {
+    return openSync(join(this.#folder, this.#name + commits), 'w', 0o600);
   }
 
   /** A commit that ends late may find that the descriptor is another file's. */
   #leave(): void {
     this.#passing--;
-    if (this.#passing > 0 || this.#removed) return;
+    if (this.#passing === 0 && !this.#removed) this.#empty();
+  }
+
+  #empty(): void {
     try {
       ftruncateSync(this.#file, 0);
+      this.#full = false;
     } catch {
-      // The disk does not let it: others wait until the next commit has ended better.
+      // The disk does not let it: others wait until it does.
+      this.#full = true;
     }
   }
 
@@ -144,19 +187,14 @@ export class Gate {
 
   /** Who cannot see this process goes by the time of its files. */
   #beat(): void {
-    const now = Date.now() / 1000;
-    try {
-      if (this.#passing > 0) futimesSync(this.#file, now, now);
-      if (existsSync(this.#closed)) utimesSync(this.#closed, now, now);
-    } catch {
-      // The disk does not let it.
-    }
+    if (this.#full && this.#passing === 0) this.#empty();
+    this.touch();
   }
 
   async #wait(until: number, milliseconds: number, other: number, does: string): Promise<void> {
     if (performance.now() > until) {
       throw new RetryableError(
-        `process ${other} has been ${does} for ${patience / 1000} seconds (${this.#folder}): ` +
+        `process ${other} does not come to an end with ${does} (${this.#folder}): ` +
           'see whether the disk answers, or end that process',
       );
     }
@@ -180,10 +218,14 @@ export class Gate {
       const process = { pid: Number(pid), started };
       const path = join(this.#folder, file);
       const stats = statSync(path, { throwIfNoEntry: false });
-      if (stats === undefined || !counts(stats.size, file === this.#name + kind)) continue;
-      const alive = isForeign(process) ? Date.now() - stats.mtimeMs < silence : isAlive(process);
-      if (alive) return process.pid;
-      rmSync(path, { force: true });
+      if (stats === undefined) continue;
+      const counted = counts(stats.size, file === this.#name + kind);
+      // A clock that was set back makes a file seem to come from the future.
+      const silent = Math.abs(Date.now() - stats.mtimeMs) >= silence;
+      // One that is idle and foreign says nothing, dead or not.
+      const gone = isForeign(process) ? counted && silent : !isAlive(process);
+      if (gone) rmSync(path, { force: true });
+      else if (counted) return process.pid;
     }
     return undefined;
   }

@@ -10,18 +10,23 @@ export interface ProcessIdentity {
   readonly started: string;
 }
 
+/** Of a process that has ended and that nobody has taken notice of yet. */
+const ended = Symbol('ended');
+
 export function thisProcess(): ProcessIdentity {
-  return { pid: process.pid, started: startOf(process.pid) ?? '' };
+  const started = startOf(process.pid);
+  return { pid: process.pid, started: typeof started === 'string' ? started : '' };
 }
 
 /** True also when the system does not tell. A process of another namespace, as of a container, is not seen. */
 export function isAlive({ pid, started }: ProcessIdentity): boolean {
   try {
     const now = startOf(pid);
+    if (now === ended) return false;
     if (now !== undefined) return started === '' || now === started;
-    if (process.platform === 'linux') return false;
+    // Whose it is, another user may not be shown; that it is there is told to everybody.
     process.kill(pid, 0);
-    return true;
+    return process.platform !== 'linux';
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
@@ -32,13 +37,13 @@ export function isForeign({ started }: ProcessIdentity): boolean {
   return started !== '' && !started.endsWith(`@${namespace()}`);
 }
 
-/** `undefined` when the process is gone or the system is not Linux. */
-function startOf(pid: number): string | undefined {
+/** `undefined` when the process is gone, or the system does not show it. */
+function startOf(pid: number): string | typeof ended | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' || state === 'X' ? undefined : `${rest[18]}@${namespace()}`;
+    return state === 'Z' || state === 'X' ? ended : `${rest[18]}@${namespace()}`;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ESRCH') return undefined;

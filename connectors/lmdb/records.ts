@@ -127,14 +127,14 @@ export class Records {
     return this.#lastOf(lane, writer) ?? { sequence: 0, cumulative: 0 };
   }
 
-  /** Fills a writer's rows with what is next in them. Within a batch. */
+  /** Fills a writer's rows with what is next in them. */
   filling(writer: number): Filling {
-    return new Filling((lane, first, entries) => this.#put(lane, writer, first, entries));
+    return new Filling((lane, first, page) => this.#put(lane, writer, first, page));
   }
 
   /** Within a batch. */
   put(lane: LaneId, { writer, sequence }: RecordPosition, entry: StoredEntry, cumulative: number): void {
-    this.#put(lane, writer, sequence, [encodeRecord(entry, cumulative)]);
+    this.#put(lane, writer, sequence, Page.of([encodeRecord(entry, cumulative)]));
   }
 
   /** The records of a request, with their lanes. Looks at all there are: a key has no request id in it. */
@@ -157,47 +157,51 @@ export class Records {
     return record;
   }
 
-  /** Within a batch, in which nothing else changes these rows: a page is written anew for all that goes out of it. */
-  removeAll(lane: LaneId, positions: Iterable<RecordPosition>): void {
+  /**
+   * Prepares to take records out; run the result within a batch in which nothing else changes their rows, as a page
+   * is written anew for all that goes out of it. Whatever can fail is done before.
+   */
+  removing(lane: LaneId, positions: Iterable<RecordPosition>): () => void {
     const rows = new Map<number, Set<number>>();
     for (const { writer, sequence } of positions) {
       rows.set(writer, (rows.get(writer) ?? new Set()).add(sequence));
     }
+    const steps: (() => void)[] = [];
     for (const [writer, sequences] of rows) {
       const range = { writer, from: Math.min(...sequences), to: Math.max(...sequences) };
       for (const stored of this.#pages(lane, range)) {
-        this.#trim(lane, writer, stored, (sequence) => sequences.has(sequence));
+        steps.push(this.#trimming(lane, writer, stored, (sequence) => sequences.has(sequence)));
       }
     }
+    return () => all(steps);
   }
 
-  /** Within a batch, as `removeAll`. */
-  removeRange(lane: LaneId, { writer, from, to }: Range): void {
+  /** The same, of a range. */
+  removingRange(lane: LaneId, { writer, from, to }: Range): () => void {
     const start = this.#pageKey(lane, writer, from);
     const keys = [...this.#db.getKeys({ start, end: recordKey(lane, writer, to + 1) })];
-    keys.forEach((key, index) => {
+    const steps = keys.map((key, index) => {
       const first = sequenceOf(key);
       // Pages do not overlap: one that another one follows ends before that.
-      if (first >= from && index + 1 < keys.length) {
-        void this.#db.remove(key);
-        return;
-      }
+      if (first >= from && index + 1 < keys.length) return () => void this.#db.remove(key);
       const page = this.#db.get(key);
-      if (page === undefined) return;
-      this.#trim(lane, writer, { key, first, page }, (sequence) => sequence >= from && sequence <= to);
+      if (page === undefined) return () => undefined;
+      const isIn = (sequence: number) => sequence >= from && sequence <= to;
+      return this.#trimming(lane, writer, { key, first, page }, isIn);
     });
+    return () => all(steps);
   }
 
-  #put(lane: LaneId, writer: number, first: number, entries: readonly Uint8Array[]): void {
-    void this.#db.put(recordKey(lane, writer, first), Page.of(entries));
+  #put(lane: LaneId, writer: number, first: number, page: Page): void {
+    void this.#db.put(recordKey(lane, writer, first), page);
   }
 
-  #trim(
+  #trimming(
     lane: LaneId,
     writer: number,
     { key, first, page }: Stored,
     goes: (sequence: number) => boolean,
-  ): void {
+  ): () => void {
     const left: Uint8Array[] = [];
     let trimmed = false;
     for (let index = 0; index < page.count; index++) {
@@ -205,10 +209,13 @@ export class Records {
       trimmed ||= !stays && page.has(index);
       left.push(stays ? page.entry(index) : gone);
     }
-    if (!trimmed) return;
+    if (!trimmed) return () => undefined;
     const [from, to] = [left.findIndex(isThere), left.findLastIndex(isThere)];
-    if (from !== 0) void this.#db.remove(key);
-    if (from >= 0) this.#put(lane, writer, first + from, left.slice(from, to + 1));
+    const rest = from < 0 ? undefined : Page.of(left.slice(from, to + 1));
+    return () => {
+      if (from !== 0) void this.#db.remove(key);
+      if (rest !== undefined) this.#put(lane, writer, first + from, rest);
+    };
   }
 
   *#range(lane: LaneId, range: Range): Generator<StoredRecord> {
@@ -258,23 +265,24 @@ export class Records {
   }
 }
 
-/** Pages of a writer's rows while they are filled. */
+/** Pages of a writer's rows while they are filled; put only at the end, when nothing can fail any more. */
 export class Filling {
-  readonly #put: (lane: LaneId, first: number, entries: readonly Uint8Array[]) => void;
-  readonly #pages = new Map<LaneId, { first: number; length: number; entries: Uint8Array[] }>();
+  readonly #put: (lane: LaneId, first: number, page: Page) => void;
+  readonly #open = new Map<LaneId, { first: number; length: number; entries: Uint8Array[] }>();
+  readonly #full: (() => void)[] = [];
 
-  constructor(put: (lane: LaneId, first: number, entries: readonly Uint8Array[]) => void) {
+  constructor(put: (lane: LaneId, first: number, page: Page) => void) {
     this.#put = put;
   }
 
   /** @param sequence follows the lane's last one. @param entry is not changed until the end */
   add(lane: LaneId, sequence: number, entry: Uint8Array): void {
-    let page = this.#pages.get(lane);
+    let page = this.#open.get(lane);
     if (page === undefined) {
       page = { first: sequence, length: 0, entries: [] };
-      this.#pages.set(lane, page);
+      this.#open.set(lane, page);
     } else if (page.length + entry.length + tablesLength(page.entries.length + 1) > fullPage) {
-      this.#put(lane, page.first, page.entries);
+      this.#close(lane, page.first, page.entries);
       page.first = sequence;
       page.length = 0;
       page.entries = [];
@@ -283,10 +291,21 @@ export class Filling {
     page.length += entry.length;
   }
 
+  /** Within a batch. */
   end(): void {
-    for (const [lane, { first, entries }] of this.#pages) this.#put(lane, first, entries);
-    this.#pages.clear();
+    for (const [lane, { first, entries }] of this.#open) this.#close(lane, first, entries);
+    this.#open.clear();
+    all(this.#full);
   }
+
+  #close(lane: LaneId, first: number, entries: readonly Uint8Array[]): void {
+    const page = Page.of(entries);
+    this.#full.push(() => this.#put(lane, first, page));
+  }
+}
+
+function all(steps: readonly (() => void)[]): void {
+  for (const step of steps) step();
 }
 
 interface Extent {

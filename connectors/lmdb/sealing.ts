@@ -68,9 +68,10 @@ export class Sealing {
     const note = this.#discards.noting(lane, discarded, epoch);
     const hold = this.#held.holding(lane, discarded, epoch);
     const count = this.#strangers.judging(lane, [...rows, ...dropped]);
+    const drop = this.#records.removing(lane, dropped.map(positionOf));
     await this.#claim.batch(() => {
       if (entry !== undefined) this.#batches.put(lane, entry);
-      this.#records.removeAll(lane, dropped.map(positionOf));
+      drop();
       note();
       hold();
       count();
@@ -101,10 +102,11 @@ export class Sealing {
       outcome === 'landed'
         ? this.#landed.noting(batch, this.#claim.epoch)
         : this.#burying(lane, entry, outcome);
+    const removals = entry.ranges.map((range) => this.#records.removingRange(lane, range));
     await this.#claim.batch(() => {
       note();
       this.#batches.remove(lane, entry);
-      for (const range of entry.ranges) this.#records.removeRange(lane, range);
+      for (const remove of removals) remove();
     });
   }
 

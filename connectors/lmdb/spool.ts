@@ -35,6 +35,7 @@ const readerCheckEvery = 60_000;
 export class LmdbSpool implements Spool {
   readonly #options: LmdbSpoolOptions;
   readonly #logger: JournalLogger;
+  #opening: Promise<Parts> | undefined;
   #parts: Parts | undefined;
   #readersCheckedAt = 0;
 
@@ -43,8 +44,15 @@ export class LmdbSpool implements Spool {
     this.#logger = logger;
   }
 
+  /** It may have to wait for others: who opens it meanwhile waits for the same. */
   async open(): Promise<void> {
-    this.#parts ??= await openParts(this.#options, this.#logger);
+    this.#opening ??= openParts(this.#options, this.#logger);
+    try {
+      this.#parts = await this.#opening;
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
   }
 
   append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void> {
@@ -181,7 +189,8 @@ export class LmdbSpool implements Spool {
   };
 
   async close(): Promise<void> {
-    const parts = this.#parts;
+    const parts = await this.#opening?.catch(() => undefined);
+    this.#opening = undefined;
     this.#parts = undefined;
     if (parts === undefined) return;
     await parts.appender.close();

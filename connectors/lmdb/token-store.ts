@@ -23,6 +23,7 @@ const mapSize = 4 * 1024 ** 3;
 /** Tokens in an LMDB environment on this machine's disk, shared by several processes. */
 export class LmdbTokenStore implements TokenStore {
   readonly #path: string;
+  #opening: Promise<void> | undefined;
   #environment: Environment | undefined;
   #tokens: Db<StoredToken> | undefined;
 
@@ -30,12 +31,19 @@ export class LmdbTokenStore implements TokenStore {
     this.#path = path;
   }
 
+  /** It may have to wait for others: who opens it meanwhile waits for the same. */
   async open(): Promise<void> {
-    if (this.#environment !== undefined) return;
-    await Environment.open('token store', this.#path, mapSize, (environment) => {
+    this.#opening ??= Environment.open('token store', this.#path, mapSize, (environment) => {
       this.#environment = environment;
       this.#tokens = environment.db<StoredToken>('tokens');
     });
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.#opening = undefined;
+      this.#environment = undefined;
+      throw error;
+    }
   }
 
   async find(key: string): Promise<Token | undefined> {
@@ -87,7 +95,9 @@ export class LmdbTokenStore implements TokenStore {
   }
 
   async close(): Promise<void> {
+    await this.#opening?.catch(() => undefined);
     const environment = this.#environment;
+    this.#opening = undefined;
     this.#environment = undefined;
     await environment?.close();
   }

@@ -125,10 +125,12 @@ export class Importer {
       void this.#places.put(placesKey, after, (version ?? 0) + 1);
     };
     failpoint?.('import.read');
-    const written = await this.#environment.commit(() =>
-      version === undefined
-        ? this.#places.ifNoExists(placesKey, write)
-        : this.#places.ifVersion(placesKey, version, write),
+    const written = await this.#environment.conditional(
+      (run) =>
+        version === undefined
+          ? this.#places.ifNoExists(placesKey, run)
+          : this.#places.ifVersion(placesKey, version, run),
+      write,
     );
     failpoint?.('import.committed');
     if (written) {

@@ -126,6 +126,52 @@ describe('opening an LMDB environment', () => {
     expect(await markers()).to.deep.equal([]);
   }).timeout(10_000);
 
+  it('is seen by others again when it was taken for gone and is not', async () => {
+    const { environment, db } = await open();
+    for (const file of await readdir(join(path, 'gate'))) await rm(join(path, 'gate', file));
+    let opens: Promise<unknown> | undefined;
+    let opened = false;
+    await environment.commit(async () => {
+      opens = open().then(() => {
+        opened = true;
+      });
+      await sleep(100);
+      expect(opened).to.equal(false);
+      await db.put(key, 1, 1);
+    });
+    await opens;
+  });
+
+  it('takes files away that killed processes have left, also of those that did nothing', async () => {
+    await open();
+    const started = thisProcess().started.replace(/^[0-9]+/, '1');
+    const left = `${process.pid}-${started}-1.commits`;
+    await writeFile(join(path, 'gate', left), '');
+    await open();
+    expect(await readdir(join(path, 'gate'))).not.to.include(left);
+  });
+
+  it('throws what an action throws once the commit has ended', async () => {
+    const { environment, db } = await open();
+    const action = () => {
+      void db.put(key, 1, 1);
+      throw new Error('no');
+    };
+    const failed = await environment.batch(action).catch((error: Error) => error.message);
+    expect(failed).to.equal('no');
+    environment.refresh();
+    expect(db.get(key), 'committed by then').to.equal(1);
+  });
+
+  it('refuses a commit that is begun while it is closed', async () => {
+    const { environment, db } = await open();
+    const closing = environment.close();
+    await Promise.resolve();
+    const failed = await environment.commit(() => db.put(key, 1, 1)).catch((error: Error) => error.message);
+    expect(failed).to.match(/is closed$/);
+    await closing;
+  });
+
   it('refuses a database that is opened later: it could wait for ever', async () => {
     const { environment } = await open();
     expect(() => environment.db('more')).to.throw('the database more has to be opened with its environment');

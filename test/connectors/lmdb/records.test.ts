@@ -134,8 +134,8 @@ describe('the records of an LMDB environment', () => {
         // What is discarded lies anywhere, what is settled mostly in front.
         const gone = [...row.keys()].filter(() => random.chance(0.2));
         for (const sequence of gone) row.delete(sequence);
-        await change(() =>
-          records.removeAll(
+        await change(
+          records.removing(
             lane,
             gone.map((sequence) => ({ writer, sequence })),
           ),
@@ -144,7 +144,7 @@ describe('the records of an LMDB environment', () => {
         const from = random.chance(0.5) ? low : low + random.below(high - low + 1);
         const to = from + random.below(high - from + 1);
         for (const sequence of [...row.keys()]) if (sequence >= from && sequence <= to) row.delete(sequence);
-        await change(() => records.removeRange(lane, { writer, from, to }));
+        await change(records.removingRange(lane, { writer, from, to }));
       }
       const left = [...row.keys()].sort((a, b) => a - b);
       const label = `SEED=${seed}, round ${round}`;
@@ -205,8 +205,8 @@ describe('the records of an LMDB environment', () => {
       });
       filling.end();
     });
-    await change(() => records.removeRange(lane, { writer: 0, from: 1, to: 200 }));
-    await change(() => records.removeAll(others[0] as never, [{ writer: 0, sequence: 100 }]));
+    await change(records.removingRange(lane, { writer: 0, from: 1, to: 200 }));
+    await change(records.removing(others[0] as never, [{ writer: 0, sequence: 100 }]));
     expect(records.lanes()).to.deep.equal(others);
     const ids = entries.map(({ requestId }) => requestId);
     const range = { writer: 0, from: 1, to: 1000 };
