@@ -66,11 +66,11 @@ export function readCredentials(query: string, authorization?: string): Credenti
   return /pipeline|%/.test(rest) ? credentials : remembered(recentSenders, rest, credentials);
 }
 
-function remembered<C extends Credentials | RefusalCode>(
+function remembered(
   where: Recent<Credentials>,
   name: string,
-  credentials: C,
-): C {
+  credentials: Credentials | RefusalCode,
+): Credentials | RefusalCode {
   if (typeof credentials !== 'string') where.set(name, credentials);
   return credentials;
 }

@@ -26,7 +26,7 @@ export class Recruit {
     return process;
   }
 
-  /** There is nothing for it to do. */
+  /** Ends it, unless it was enlisted: as long as it waits for its work, this process does not end either. */
   dismiss(): void {
     this.#process?.kill('SIGKILL');
   }

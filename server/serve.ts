@@ -31,7 +31,7 @@ export interface ServeOptions {
  */
 export async function run(options: ServeOptions, recruit?: Recruit): Promise<void> {
   process.title = 'hookline';
-  const config = new CurrentConfig(await configOf(options.config, recruit));
+  const config = new CurrentConfig(await loadConfig(options.config, new Registry(builtins)));
   const logger = await createLogger('main');
   const container = compose(config, logger);
   const supervisor = new Supervisor(config, options.role, logger, container.get(keys.metrics), recruit);
@@ -74,15 +74,6 @@ export async function run(options: ServeOptions, recruit?: Recruit): Promise<voi
   if (ending()) return;
   started();
   if (options.welcome) await welcome(config, container, supervisor.port);
-}
-
-async function configOf(file: string, recruit: Recruit | undefined): Promise<Config> {
-  try {
-    return await loadConfig(file, new Registry(builtins));
-  } catch (error) {
-    recruit?.dismiss();
-    throw error;
-  }
 }
 
 interface Obedient {

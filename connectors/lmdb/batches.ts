@@ -1,7 +1,7 @@
 import type { LaneId } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
 import { afterLane, batchKey, lanePrefix } from './keys.js';
-import type { Range } from './records.js';
+import type { Range } from './ranges.js';
 
 /** What is written down of a sealed batch. Its bodies stay where they are, so they are written once. */
 export interface BatchEntry {

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import type { Database, RootDatabase } from 'lmdb';
 import { ConfigError, messageOf, RetryableError } from '../../core/index.js';
-import { damageOf, lacksRoom } from './data-file.js';
 import { Gate } from './gate.js';
+import { openRoot, unusable } from './root.js';
 
 /** What a database of the environment keeps, as it is put and as it comes back. */
 export interface Codec<V> {
@@ -240,40 +240,4 @@ function gateAt(what: string, path: string): Gate {
       { cause },
     );
   }
-}
-
-function openRoot(what: string, path: string, mapSize: number): RootDatabase<Buffer, Buffer> {
-  const damage = damageOf(path);
-  if (damage !== undefined) {
-    throw new ConfigError(
-      `the file data.mdb in ${path} is damaged or not a ${what}: ${damage}; it was left as it is: ` +
-        'move it away or restore it, or set another path',
-    );
-  }
-  if (lacksRoom(path)) {
-    throw new ConfigError(`the disk of the ${what} at ${path} is full: make room on it, or set another path`);
-  }
-  const options = {
-    noSubdir: false,
-    encoding: 'binary',
-    keyEncoding: 'binary',
-    overlappingSync: false,
-    eventTurnBatching: false,
-    maxReaders: 1022,
-    maxDbs: 24,
-    mapSize,
-    permissionsMode: 0o600,
-  } as const;
-  try {
-    return open<Buffer, Buffer>(path, options);
-  } catch (cause) {
-    throw unusable(what, path, cause);
-  }
-}
-
-function unusable(what: string, path: string, cause: unknown): ConfigError {
-  return new ConfigError(
-    `the ${what} at ${path} cannot be opened: ${messageOf(cause)}; check the folder's rights, or set another path`,
-    { cause },
-  );
 }

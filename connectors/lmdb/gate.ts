@@ -46,7 +46,7 @@ let gates = 0;
  * looks whether there is such a file. Of two that do so at once, at least one sees the other.
  *
  * A file says nothing by its content: one without a byte has room on a disk that is full. A process that is
- * killed leaves its files; the others see that it is gone. About 8 µs for a commit.
+ * killed leaves its files; the others see that it is gone. About 10 µs for a commit.
  */
 export class Gate {
   readonly #folder: string;

@@ -3,6 +3,9 @@ import { crc32 } from 'node:zlib';
 /** What a page is filled up to, in bytes: four of LMDB's own, which has a header in the first of them. */
 export const fullPage = 4 * 4096 - 16;
 
+/** In place of a record that is gone. */
+const gone = new Uint8Array(0);
+
 const magic = 0xd3;
 /** Of a table, besides the ends: magic, count, CRC. */
 const fixed = 7;
@@ -85,6 +88,13 @@ export class Page {
   entry(index: number): Buffer {
     return this.bytes.subarray(this.start(index), this.end(index));
   }
+
+  /** What is left of it, and from which of its records on, when some go; `undefined` when nothing is. */
+  without(goes: (index: number) => boolean): { readonly from: number; readonly page: Page } | undefined {
+    const left = Array.from({ length: this.count }, (_, index) => (goes(index) ? gone : this.entry(index)));
+    const from = left.findIndex(isThere);
+    return from < 0 ? undefined : { from, page: Page.of(left.slice(from, left.findLastIndex(isThere) + 1)) };
+  }
 }
 
 /** The count of a table, when it is whole. */
@@ -104,4 +114,8 @@ function countIn(
 
 function crcOf(bytes: Buffer, ends: number, count: number): number {
   return crc32(new Uint8Array(bytes.buffer, bytes.byteOffset + ends, count * perEnd), count);
+}
+
+function isThere({ length }: Uint8Array): boolean {
+  return length > 0;
 }

@@ -1,26 +1,20 @@
 import type { LaneId, StoredRecord } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
+import { Filling } from './filling.js';
 import { afterLane, laneOf, lanePrefix, recordKey, sequenceOf, writerOf } from './keys.js';
 import { merge } from './merge.js';
-import { fullPage, Page, tablesLength } from './page.js';
+import { Page } from './page.js';
+import { isBefore, type Range } from './ranges.js';
 import {
   encodeRecord,
   milestoneOf,
   positionAt,
-  positionOf,
   type RecordPosition,
   RecordReader,
   type StoredEntry,
 } from './record.js';
 import { Slab } from './slab.js';
 import type { RowEnd } from './writers.js';
-
-/** Records of one writer in one lane, one after the other, both ends included. */
-export interface Range {
-  readonly writer: number;
-  readonly from: number;
-  readonly to: number;
-}
 
 /** A page of a writer's row, as it lies in the database. */
 interface Stored {
@@ -32,9 +26,6 @@ interface Stored {
 
 /** No writer gets as far as this. */
 const lastSequence = 2 ** 48 - 1;
-
-/** In place of a record that is gone. */
-const gone = new Uint8Array(0);
 
 /**
  * The records of all lanes, sealed or not, each stored once for each lane it is in. They lie in pages, each under
@@ -202,19 +193,12 @@ export class Records {
     { key, first, page }: Stored,
     goes: (sequence: number) => boolean,
   ): () => void {
-    const left: Uint8Array[] = [];
-    let trimmed = false;
-    for (let index = 0; index < page.count; index++) {
-      const stays = page.has(index) && !goes(first + index);
-      trimmed ||= !stays && page.has(index);
-      left.push(stays ? page.entry(index) : gone);
-    }
-    if (!trimmed) return () => undefined;
-    const [from, to] = [left.findIndex(isThere), left.findLastIndex(isThere)];
-    const rest = from < 0 ? undefined : Page.of(left.slice(from, to + 1));
+    const rest = page.without((index) => goes(first + index));
+    // No entry is without a byte that is there.
+    if (rest?.page.bytes.length === page.bytes.length) return () => undefined;
     return () => {
-      if (from !== 0) void this.#db.remove(key);
-      if (rest !== undefined) this.#put(lane, writer, first + from, rest);
+      if (rest?.from !== 0) void this.#db.remove(key);
+      if (rest !== undefined) this.#put(lane, writer, first + rest.from, rest.page);
     };
   }
 
@@ -265,45 +249,6 @@ export class Records {
   }
 }
 
-/** Pages of a writer's rows while they are filled; put only at the end, when nothing can fail any more. */
-export class Filling {
-  readonly #put: (lane: LaneId, first: number, page: Page) => void;
-  readonly #open = new Map<LaneId, { first: number; length: number; entries: Uint8Array[] }>();
-  readonly #full: (() => void)[] = [];
-
-  constructor(put: (lane: LaneId, first: number, page: Page) => void) {
-    this.#put = put;
-  }
-
-  /** @param sequence follows the lane's last one. @param entry is not changed until the end */
-  add(lane: LaneId, sequence: number, entry: Uint8Array): void {
-    let page = this.#open.get(lane);
-    if (page === undefined) {
-      page = { first: sequence, length: 0, entries: [] };
-      this.#open.set(lane, page);
-    } else if (page.length + entry.length + tablesLength(page.entries.length + 1) > fullPage) {
-      this.#close(lane, page.first, page.entries);
-      page.first = sequence;
-      page.length = 0;
-      page.entries = [];
-    }
-    page.entries.push(entry);
-    page.length += entry.length;
-  }
-
-  /** Within a batch. */
-  end(): void {
-    for (const [lane, { first, entries }] of this.#open) this.#close(lane, first, entries);
-    this.#open.clear();
-    all(this.#full);
-  }
-
-  #close(lane: LaneId, first: number, entries: readonly Uint8Array[]): void {
-    const page = Page.of(entries);
-    this.#full.push(() => this.#put(lane, first, page));
-  }
-}
-
 function all(steps: readonly (() => void)[]): void {
   for (const step of steps) step();
 }
@@ -333,25 +278,4 @@ function* recordsIn(
     }
     start = end;
   }
-}
-
-function isThere({ length }: Uint8Array): boolean {
-  return length > 0;
-}
-
-/** For each writer the range from its first to its last record among these, which are in its order. */
-export function rangesOf(records: Iterable<StoredRecord>): Range[] {
-  const ranges = new Map<number, { writer: number; from: number; to: number }>();
-  for (const record of records) {
-    const { writer, sequence } = positionOf(record);
-    const range = ranges.get(writer);
-    if (range === undefined) ranges.set(writer, { writer, from: sequence, to: sequence });
-    else range.to = sequence;
-  }
-  return [...ranges.values()].sort((a, b) => a.writer - b.writer);
-}
-
-/** At equal times the lower writer comes first, as the ranges are in order of writers. */
-export function isBefore(a: StoredRecord, b: StoredRecord): boolean {
-  return a.timestamp < b.timestamp;
 }

@@ -6,8 +6,9 @@ import type { Discards } from './discards.js';
 import type { HeldDiscards } from './held-discards.js';
 import type { Landed } from './landed.js';
 import { merge } from './merge.js';
+import { isBefore, type Range, rangesOf } from './ranges.js';
 import { entryOf, positionOf } from './record.js';
-import { isBefore, type Range, type Records, rangesOf } from './records.js';
+import type { Records } from './records.js';
 import type { Strangers } from './strangers.js';
 import { mintUuid } from './uuid.js';
 

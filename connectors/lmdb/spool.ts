@@ -19,6 +19,7 @@ import {
   type Waiting,
 } from '../../core/index.js';
 import type { JournalLogger } from './journal/importer.js';
+import { Opened } from './opened.js';
 import { type LmdbSpoolOptions, openParts, type Parts } from './parts.js';
 
 /** Bytes moved out of the journals after which a read is content with what its lane has. */
@@ -35,8 +36,7 @@ const readerCheckEvery = 60_000;
 export class LmdbSpool implements Spool {
   readonly #options: LmdbSpoolOptions;
   readonly #logger: JournalLogger;
-  #opening: Promise<Parts> | undefined;
-  #parts: Parts | undefined;
+  readonly #parts = new Opened<Parts>();
   #readersCheckedAt = 0;
 
   constructor(options: LmdbSpoolOptions, logger: JournalLogger) {
@@ -44,15 +44,8 @@ export class LmdbSpool implements Spool {
     this.#logger = logger;
   }
 
-  /** It may have to wait for others: who opens it meanwhile waits for the same. */
   async open(): Promise<void> {
-    this.#opening ??= openParts(this.#options, this.#logger);
-    try {
-      this.#parts = await this.#opening;
-    } catch (error) {
-      this.#opening = undefined;
-      throw error;
-    }
+    await this.#parts.open(() => openParts(this.#options, this.#logger));
   }
 
   append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void> {
@@ -189,9 +182,7 @@ export class LmdbSpool implements Spool {
   };
 
   async close(): Promise<void> {
-    const parts = await this.#opening?.catch(() => undefined);
-    this.#opening = undefined;
-    this.#parts = undefined;
+    const parts = await this.#parts.take();
     if (parts === undefined) return;
     await parts.appender.close();
     await parts.claim.release().catch(() => {});
@@ -200,9 +191,9 @@ export class LmdbSpool implements Spool {
   }
 
   #open(): Parts {
-    if (this.#parts === undefined)
-      throw new OverloadedError(`the spool at ${this.#options.path} is not open`);
-    return this.#parts;
+    const parts = this.#parts.value;
+    if (parts === undefined) throw new OverloadedError(`the spool at ${this.#options.path} is not open`);
+    return parts;
   }
 
   #read(): Parts {

@@ -1,5 +1,6 @@
 import { ConfigError, RetryableError, type Token, type TokenStore } from '../../core/index.js';
 import { type Db, Environment } from './environment.js';
+import { Opened } from './opened.js';
 
 export interface LmdbTokenStoreOptions {
   /** The token store's folder. */
@@ -17,33 +18,29 @@ interface StoredToken {
   readonly lastUsedAt?: number;
 }
 
+interface Parts {
+  readonly environment: Environment;
+  readonly tokens: Db<StoredToken>;
+}
+
 /** Address space, not disk: some millions of tokens. */
 const mapSize = 4 * 1024 ** 3;
 
 /** Tokens in an LMDB environment on this machine's disk, shared by several processes. */
 export class LmdbTokenStore implements TokenStore {
   readonly #path: string;
-  #opening: Promise<void> | undefined;
-  #environment: Environment | undefined;
-  #tokens: Db<StoredToken> | undefined;
+  readonly #parts = new Opened<Parts>();
 
   constructor({ path }: LmdbTokenStoreOptions) {
     this.#path = path;
   }
 
-  /** It may have to wait for others: who opens it meanwhile waits for the same. */
   async open(): Promise<void> {
-    this.#opening ??= Environment.open('token store', this.#path, mapSize, (environment) => {
-      this.#environment = environment;
-      this.#tokens = environment.db<StoredToken>('tokens');
-    });
-    try {
-      await this.#opening;
-    } catch (error) {
-      this.#opening = undefined;
-      this.#environment = undefined;
-      throw error;
-    }
+    await this.#parts.open(() =>
+      Environment.open('token store', this.#path, mapSize, (environment) => {
+        return { environment, tokens: environment.db<StoredToken>('tokens') };
+      }),
+    );
   }
 
   async find(key: string): Promise<Token | undefined> {
@@ -95,11 +92,8 @@ export class LmdbTokenStore implements TokenStore {
   }
 
   async close(): Promise<void> {
-    await this.#opening?.catch(() => undefined);
-    const environment = this.#environment;
-    this.#opening = undefined;
-    this.#environment = undefined;
-    await environment?.close();
+    const parts = await this.#parts.take();
+    await parts?.environment.close();
   }
 
   /** Within a transaction: reads and puts as one; false when there is no such token. */
@@ -111,11 +105,10 @@ export class LmdbTokenStore implements TokenStore {
     return true;
   }
 
-  #open(): { readonly environment: Environment; readonly tokens: Db<StoredToken> } {
-    if (this.#environment === undefined || this.#tokens === undefined) {
-      throw new RetryableError(`the token store at ${this.#path} is not open`);
-    }
-    return { environment: this.#environment, tokens: this.#tokens };
+  #open(): Parts {
+    const parts = this.#parts.value;
+    if (parts === undefined) throw new RetryableError(`the token store at ${this.#path} is not open`);
+    return parts;
   }
 }
 

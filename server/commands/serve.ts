@@ -17,8 +17,12 @@ export function serve(program: Command): void {
     .option('--welcome', 'mint a token and print a command that posts with it')
     .action(async (options) => {
       const recruit = options.role.has('ack') ? new Recruit() : undefined;
-      // Other commands need neither express nor the logger: loading them takes longer than most commands do.
-      await (await import('../serve.js')).run(options, recruit);
+      try {
+        // Other commands need neither express nor the logger: loading them takes longer than most commands do.
+        await (await import('../serve.js')).run(options, recruit);
+      } finally {
+        recruit?.dismiss();
+      }
     });
 }
 

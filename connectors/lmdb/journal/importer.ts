@@ -1,9 +1,10 @@
 import { failpoint } from '../../../core/failpoint.js';
 import type { LaneId, Logger } from '../../../core/index.js';
 import type { Db, Environment } from '../environment.js';
+import type { Filling } from '../filling.js';
 import { merge } from '../merge.js';
 import { bodyLengthOf, setCrc, setCumulative, timestampOf } from '../record.js';
-import type { Filling, Records } from '../records.js';
+import type { Records } from '../records.js';
 import type { Strangers } from '../strangers.js';
 import { importedRow, Writer } from '../writers.js';
 import { Ends } from './ends.js';
