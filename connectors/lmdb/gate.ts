@@ -15,6 +15,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RetryableError } from '../../core/index.js';
+import { begun, ended } from './exit.js';
 import { isAlive, isForeign, thisProcess } from './process-identity.js';
 
 /** How long a commit waits for others, in milliseconds. */
@@ -140,6 +141,7 @@ export class Gate {
     if (this.#passing === 0) {
       if (fstatSync(this.#file).nlink === 0) this.#renew();
       ftruncateSync(this.#file, 1);
+      begun(this);
     }
     this.#passing++;
   }
@@ -163,7 +165,9 @@ export class Gate {
   /** A commit that ends late may find that the descriptor is another file's. */
   #leave(): void {
     this.#passing--;
-    if (this.#passing === 0 && !this.#removed) this.#empty();
+    if (this.#passing > 0) return;
+    ended(this);
+    if (!this.#removed) this.#empty();
   }
 
   #empty(): void {

@@ -26,6 +26,9 @@ export interface TestToken {
   readonly urls: Readonly<Record<string, string>>;
 }
 
+/** In milliseconds: longer than a server waits for others before it says so. */
+const patience = 45_000;
+
 /** Waits until `look` gives something; fails after `timeout` milliseconds. */
 export async function eventually<T>(
   what: string,
@@ -147,8 +150,10 @@ ${sections}`,
         if (ended) return false;
         return (await fetch(`${this.adminUrl}/ready`)).ok || undefined;
       },
-      20_000,
-    );
+      patience,
+    ).catch((error: Error) => {
+      throw new Error(`${error.message}; it has said:\n${this.output.slice(-4000)}`, { cause: error.cause });
+    });
     if (ended) throw new Error(`the server ended:\n${this.output}`);
   }
 
@@ -171,7 +176,8 @@ ${sections}`,
   /** Kills the supervisor and its children at once, and waits until they are gone. */
   async killAll(): Promise<void> {
     if (this.#server === undefined) return;
-    const children = await this.children();
+    // Those of one that does not answer end by themselves.
+    const children = await this.children().catch(() => []);
     this.#server?.kill('SIGKILL');
     for (const { pid } of children) killQuietly(pid);
     await this.#exited;

@@ -1,5 +1,9 @@
 import { appendFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import Mocha from 'mocha';
+
+/** Characters of an error, with its causes. */
+const longest = 6000;
 
 /**
  * The usual spec output; where HOOKLINE_TALLY names a file, the run's counts go there as a line of JSON, and what
@@ -13,7 +17,7 @@ export default class TallyReporter extends Mocha.reporters.Spec {
     const { EVENT_RUN_END, EVENT_TEST_FAIL } = Mocha.Runner.constants;
     const write = (entry: object) => appendFileSync(file, `${JSON.stringify(entry)}\n`);
     runner.on(EVENT_TEST_FAIL, (test: Mocha.Test, error: Error) => {
-      write({ test: test.fullTitle(), error: error.stack ?? error.message });
+      write({ test: test.fullTitle(), error: inspect(error).slice(0, longest) });
     });
     runner.once(EVENT_RUN_END, () => {
       const { passes: passed, failures: failed, pending: skipped } = this.stats;

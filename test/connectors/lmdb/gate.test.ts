@@ -114,6 +114,14 @@ describe('opening an LMDB environment', () => {
     expect(await readdir(join(path, 'gate'))).not.to.include(left);
   });
 
+  it('does not wait for a process that exits while it commits: that one ends at once', async () => {
+    const { environment, db } = await open();
+    const exiting = run('lmdb-exit');
+    await Promise.race([exiting.exited, sleep(5_000).then(() => expect.fail('it has not ended'))]);
+    await environment.commit(() => db.put(key, 1, 1));
+    await open();
+  }).timeout(10_000);
+
   it('takes a process of another namespace for gone when it has not been heard of for 5 seconds', async () => {
     const { environment, db } = await open();
     const marker = join(path, 'gate', '7-1@1-1.opening');
