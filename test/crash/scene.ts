@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { seed } from '../support/attack.js';
 import { eventually, Hookline, isAlive, type TestToken } from '../support/hookline.js';
 import type { TestPostgres } from '../support/postgres.js';
@@ -27,6 +28,7 @@ export type Role =
   | 'load process'
   | 'all children'
   | 'the supervisor'
+  | 'the supervisor, and the next one as it starts'
   | 'everything';
 
 /** A server with two ack workers and two warehouses, senders that never rest, and a checker of its own. */
@@ -88,18 +90,34 @@ export class Scene {
     this.#programs.push(new Program('sender', [JSON.stringify(orders)]));
   }
 
-  /** SIGKILL; resolves to how many processes it ended, and waits only for a server that is gone. */
-  async kill(role: Role): Promise<number> {
+  /**
+   * SIGKILL; resolves to how many processes it ended, and waits only for a server that is gone.
+   * @param after milliseconds after which a server that starts is killed
+   */
+  async kill(role: Role, after = 0): Promise<number> {
     const children = (await this.server.children()).filter(({ pid }) => isAlive(pid));
-    if (role === 'everything' || role === 'the supervisor') {
-      if (role === 'everything') await this.server.killAll();
-      else await this.server.stop('SIGKILL');
+    if (role === 'everything') {
+      await this.server.killAll();
       await this.heal();
-      return role === 'everything' ? children.length + 1 : 1;
+      return children.length + 1;
+    }
+    if (role.startsWith('the supervisor')) {
+      await this.server.stop('SIGKILL');
+      const starts = role !== 'the supervisor';
+      if (starts) await this.#breakOff(after);
+      await this.heal();
+      return starts ? 2 : 1;
     }
     const struck = children.filter(({ name }) => role === 'all children' || name === role);
     for (const { pid } of struck) process.kill(pid, 'SIGKILL');
     return struck.length;
+  }
+
+  /** Kills a server that starts; its children are somewhere on their way. */
+  async #breakOff(after: number): Promise<void> {
+    this.server.begin();
+    await sleep(after);
+    await this.server.stop('SIGKILL');
   }
 
   /** Starts the server again where it is gone. */

@@ -128,12 +128,26 @@ ${sections}`,
 
   /** Starts the server and waits until it is ready. */
   async start(...args: string[]): Promise<void> {
+    this.begin(...args);
+    await eventually(
+      'the server is ready',
+      async () => {
+        if (this.#server === undefined) return false;
+        return (await fetch(`${this.adminUrl}/ready`)).ok || undefined;
+      },
+      patience,
+    ).catch((error: Error) => {
+      throw new Error(`${error.message}; it has said:\n${this.output.slice(-4000)}`, { cause: error.cause });
+    });
+    if (this.#server === undefined) throw new Error(`the server ended:\n${this.output}`);
+  }
+
+  /** Starts the server and waits for nothing. */
+  begin(...args: string[]): void {
     const server = this.#spawn(['serve', '--config', this.configFile, ...args]);
     this.#server = server;
-    let ended = false;
     this.#exited = new Promise((resolve) => {
       server.on('exit', (code) => {
-        ended = true;
         this.#server = undefined;
         resolve(code);
       });
@@ -144,17 +158,6 @@ ${sections}`,
     server.stderr?.on('data', (chunk) => {
       this.output += chunk;
     });
-    await eventually(
-      'the server is ready',
-      async () => {
-        if (ended) return false;
-        return (await fetch(`${this.adminUrl}/ready`)).ok || undefined;
-      },
-      patience,
-    ).catch((error: Error) => {
-      throw new Error(`${error.message}; it has said:\n${this.output.slice(-4000)}`, { cause: error.cause });
-    });
-    if (ended) throw new Error(`the server ended:\n${this.output}`);
   }
 
   /** SIGTERM; resolves to the exit code. */
