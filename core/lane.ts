@@ -1,6 +1,6 @@
 import type { Authenticator } from './authenticator.js';
 import { Backoff, pause } from './backoff.js';
-import { deliver } from './deliver.js';
+import { type Delivery, deliver } from './deliver.js';
 import { instructionOf, messageOf } from './errors.js';
 import { failpoint } from './failpoint.js';
 import type { LaneMetrics } from './lane-metrics.js';
@@ -41,6 +41,8 @@ export class Lane {
   #status: LaneStatus;
   #working: Promise<void> | undefined;
   #due: NodeJS.Timeout | undefined;
+  /** What was read for the next batch while the last one was written. */
+  #ahead: readonly StoredRecord[] | undefined;
   /** While it waits to try again. */
   #waiting: AbortController | undefined;
 
@@ -103,12 +105,14 @@ export class Lane {
     if (this.#signals.rest.aborted) return 'idle';
     const { spool, outlet, pipeline, metrics, logger } = this.#parts;
     await outlet.ready(pipeline.table, this.#signals.abort);
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
     const left = await spool.sealed(this.id);
-    if (left === undefined && !(await this.#isDue())) return 'idle';
-    const batch = left ?? (await this.#seal());
+    if (left === undefined && ahead === undefined && !(await this.#isDue())) return 'idle';
+    const batch = left ?? (await this.#seal(ahead ?? (await this.#read())));
     if (batch === undefined) return 'again';
 
-    const delivery = await deliver(batch, pipeline.table, outlet, spool, this.#signals.abort);
+    const delivery = await this.#deliver(batch);
     if (delivery.outcome === 'landed') {
       metrics.landed(batch);
       this.#status = { ...this.#status, lastLanded: Date.now() };
@@ -122,6 +126,33 @@ export class Lane {
     return 'again';
   }
 
+  /** Meanwhile it reads what comes next. */
+  async #deliver(batch: SealedBatch): Promise<Delivery> {
+    const { spool, outlet, pipeline } = this.#parts;
+    const reading = this.#readAhead(batch).catch(() => undefined);
+    try {
+      const delivery = await deliver(batch, pipeline.table, outlet, spool, this.#signals.abort);
+      if (delivery.outcome === 'landed') this.#ahead = await reading;
+      return delivery;
+    } finally {
+      // Also where it is of no use: nobody may close the spool before.
+      await reading;
+    }
+  }
+
+  /**
+   * The next batch's records. None where less than a batch waits, as more may come; and none where others wait for
+   * the destination, as rows would then lie in memory that nobody writes.
+   */
+  async #readAhead({ rows, bytes }: SealedBatch): Promise<readonly StoredRecord[] | undefined> {
+    const { spool, outlet } = this.#parts;
+    const { flush } = outlet.policy;
+    if (outlet.crowded || this.#signals.rest.aborted) return undefined;
+    const depth = await spool.depth(this.id);
+    const isWhole = depth.records - rows.length >= flush.rows || depth.bytes - bytes >= flush.bytes;
+    return isWhole ? this.#read() : undefined;
+  }
+
   async #isDue(): Promise<boolean> {
     const { flush } = this.#parts.outlet.policy;
     const { records, bytes, oldest } = await this.#parts.spool.depth(this.id);
@@ -133,9 +164,8 @@ export class Lane {
     return false;
   }
 
-  async #seal(): Promise<SealedBatch | undefined> {
+  async #seal(records: readonly StoredRecord[]): Promise<SealedBatch | undefined> {
     const { spool, authenticator, pipeline, metrics } = this.#parts;
-    const records = await this.#read();
     const { rows, discarded } = await authenticator.judge(pipeline.id, records, this.#signals.abort);
     if (records.length === 0 || this.#signals.abort.aborted) return undefined;
     failpoint?.('batch.authenticated');

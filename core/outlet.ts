@@ -25,10 +25,16 @@ export class Outlet {
 
   /**
    * Holds one of the destination's slots for the task: it covers the reading of a batch as well as the
-   * writing, so that no more batches are in memory than are being written.
+   * writing, so that no more batches are in memory than are being written, and one more of each lane that has no
+   * other one waiting behind it.
    */
   slot<T>(task: () => Promise<T>): Promise<T> {
     return this.#slots.run(task);
+  }
+
+  /** Whether lanes wait for a slot. */
+  get crowded(): boolean {
+    return this.#slots.crowded;
   }
 
   /** Opens the destination if it is not open. */

@@ -7,6 +7,11 @@ export class Semaphore {
     this.#free = slots;
   }
 
+  /** Whether anyone waits. */
+  get crowded(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   async run<T>(task: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -169,7 +169,10 @@ export interface Spool {
   /** The oldest batch of the lane that is not settled: what a crash or an outage left. */
   sealed(lane: LaneId): Promise<SealedBatch | undefined>;
 
-  /** The oldest records that are not in a sealed batch, about in the order of time; changes nothing. */
+  /**
+   * The oldest records that are not in a sealed batch, about in the order of time; changes nothing. Also asked for
+   * while a batch is being written, and then sealed once that one is settled.
+   */
   read(lane: LaneId, limits: BatchLimits): Promise<StoredRecord[]>;
 
   /**

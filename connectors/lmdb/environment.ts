@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Database, RootDatabase } from 'lmdb';
 import { ConfigError, messageOf, RetryableError } from '../../core/index.js';
 import { Gate } from './gate.js';
@@ -97,6 +97,12 @@ export class Environment {
   /** Makes what other processes have committed visible to the reads that follow in this turn. */
   refresh(): void {
     this.#root.resetReadTxn();
+  }
+
+  /** Lets the event loop turn: whoever feeds a socket does so, and what was committed meanwhile is visible then. */
+  async turn(): Promise<void> {
+    await setImmediate();
+    this.refresh();
   }
 
   /** Runs `action` within the write transaction, alone among all processes; durable when it resolves. */

@@ -72,7 +72,7 @@ export async function openParts(options: LmdbSpoolOptions, logger: JournalLogger
     importer,
     appender,
     capacity: new Capacity(environment, importer, appender, strangers, maxSize, maxUnproven),
-    queues: new Queues(records, batches),
+    queues: new Queues(environment, records, batches),
     revival: new Revival(environment, records, dead, held, writers),
     sealing: new Sealing(claim, records, batches, dead, discards, held, landed, strangers),
   };

@@ -97,7 +97,7 @@ export class LmdbSpool implements Spool {
     for (let imported = 0; ; ) {
       const step = await importer.advance().catch(asFailure);
       environment.refresh();
-      const { rows, full } = queues.unsealed(lane, limits);
+      const { rows, full } = await queues.unsealed(lane, limits);
       if ('error' in step) {
         // What is in LMDB can land, and makes the room that the journal lacks.
         if (rows.length === 0) throw step.error;

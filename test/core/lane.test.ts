@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import lmdb from '../../connectors/lmdb/index.js';
 import { Authenticator } from '../../core/authenticator.js';
@@ -135,6 +136,74 @@ describe('a lane', () => {
     expect(destination.tried).to.have.length(3);
     expect(await metric('hookline_rows_landed_total')).to.equal(20);
     expect(await metric('hookline_batches_landed_total')).to.equal(3);
+  });
+
+  describe('while it writes a batch', () => {
+    let reads: number;
+
+    /** Lands `count` records; `during` is done while the first batch is written, once it could have read ahead. */
+    async function land(count: number, during: () => unknown): Promise<string[]> {
+      const read = spool.read.bind(spool);
+      reads = 0;
+      spool.read = (...args) => {
+        reads++;
+        return read(...args);
+      };
+      const bodies = await acceptMany(count);
+      destination.writeFaults.push(async () => {
+        await sleep(100);
+        await during();
+      });
+      await empty();
+      return bodies;
+    }
+
+    it('reads the next one, where a whole one waits', async () => {
+      let during = 0;
+      const bodies = await land(30, () => {
+        during = reads;
+      });
+      expect(during).to.equal(2);
+      expect(destination.bodies).to.deep.equal(bodies);
+      expect(destination.batches.map(({ length }) => length)).to.deep.equal([8, 8, 8, 6]);
+      expect(reads).to.equal(4);
+    });
+
+    it('reads none where less than a whole one waits: more may come', async () => {
+      let during = 0;
+      await land(15, () => {
+        during = reads;
+      });
+      expect(during).to.equal(1);
+    });
+
+    it('reads none where others wait for the destination', async () => {
+      let leave = () => {};
+      const before = outlet.slot(
+        () =>
+          new Promise<void>((resolve) => {
+            leave = resolve;
+          }),
+      );
+      let during = 0;
+      const landing = land(30, () => {
+        during = reads;
+      });
+      await eventually('the lane waits for its turn', async () => outlet.crowded || undefined);
+      const behind = outlet.slot(async () => undefined);
+      leave();
+      await Promise.all([before, landing, behind]);
+      expect(during).to.equal(1);
+    });
+
+    it('reads again what comes next where the write fails, and where the batch is halved', async () => {
+      destination.refuses = (row) =>
+        Buffer.from(row.body).toString() === '5' ? new PermanentError('no fives') : undefined;
+      const bodies = await land(30, () => {
+        throw new RetryableError('not now');
+      });
+      expect(destination.bodies).to.deep.equal(bodies.filter((body) => body !== '5'));
+    });
   });
 
   it('waits for more until the oldest record is as old as flush.every says', async () => {

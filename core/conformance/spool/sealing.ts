@@ -63,6 +63,17 @@ export function sealingClaims(claim: SpoolClaim): Claim[] {
       await expectPending(spool, []);
     }),
 
+    claim('seals what was read while the batch before it was written', fixed, async ({ spool }) => {
+      const records = await fill(spool, lane, 25);
+      const batch = await sealNext(spool, lane, 10);
+      const ahead = await spool.read(lane, { ...plenty, rows: 10 });
+      await spool.settle(batch, 'landed');
+      const next = await spool.seal(lane, ahead, []);
+      same('the rows of the next batch', ids(next?.rows ?? []), ids(records.slice(10, 20)));
+      if (next !== undefined) expectSameBatch('the sealed batch', await spool.sealed(lane), next);
+      await expectRead(spool, lane, records.slice(20));
+    }),
+
     claim(
       'replays a batch in the order in which seal returned it, also where times run backwards',
       fixed,
