@@ -141,13 +141,13 @@ export class Lane {
   }
 
   /**
-   * The next batch's records. None where less than a batch waits, as more may come; and none where others wait for
-   * the destination, as rows would then lie in memory that nobody writes.
+   * The next batch's records. None where less than a batch waits, as more may come; and none where other lanes write
+   * to the destination: they use the time as well, and that much less lies in memory.
    */
   async #readAhead({ rows, bytes }: SealedBatch): Promise<readonly StoredRecord[] | undefined> {
     const { spool, outlet } = this.#parts;
     const { flush } = outlet.policy;
-    if (outlet.crowded || this.#signals.rest.aborted) return undefined;
+    if (outlet.lanes > 1 || this.#signals.rest.aborted) return undefined;
     const depth = await spool.depth(this.id);
     const isWhole = depth.records - rows.length >= flush.rows || depth.bytes - bytes >= flush.bytes;
     return isWhole ? this.#read() : undefined;

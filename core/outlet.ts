@@ -25,16 +25,15 @@ export class Outlet {
 
   /**
    * Holds one of the destination's slots for the task: it covers the reading of a batch as well as the
-   * writing, so that no more batches are in memory than are being written, and one more of each lane that has no
-   * other one waiting behind it.
+   * writing, so that no more batches are in memory than are being written; of a lane that is alone, one more.
    */
   slot<T>(task: () => Promise<T>): Promise<T> {
     return this.#slots.run(task);
   }
 
-  /** Whether lanes wait for a slot. */
-  get crowded(): boolean {
-    return this.#slots.crowded;
+  /** How many lanes have a slot or wait for one. */
+  get lanes(): number {
+    return this.#slots.taken;
   }
 
   /** Opens the destination if it is not open. */

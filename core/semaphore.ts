@@ -1,15 +1,17 @@
 /** So many at once; who waits gets in first come, first served. */
 export class Semaphore {
+  readonly #slots: number;
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
   constructor(slots: number) {
+    this.#slots = slots;
     this.#free = slots;
   }
 
-  /** Whether anyone waits. */
-  get crowded(): boolean {
-    return this.#waiting.length > 0;
+  /** How many are at it or wait. */
+  get taken(): number {
+    return this.#slots - this.#free + this.#waiting.length;
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {

@@ -177,22 +177,45 @@ describe('a lane', () => {
       expect(during).to.equal(1);
     });
 
-    it('reads none where others wait for the destination', async () => {
+    /** Another lane takes a slot of the destination. */
+    function another(): { readonly ended: Promise<void>; readonly leave: () => void } {
       let leave = () => {};
-      const before = outlet.slot(
+      const ended = outlet.slot(
         () =>
           new Promise<void>((resolve) => {
             leave = resolve;
           }),
       );
+      return { ended, leave: () => leave() };
+    }
+
+    it('reads none where another lane writes to the destination', async () => {
+      outlet = new Outlet('out', destination, { ...policy, concurrency: 2 });
+      lane = build(pipeline);
+      const { ended, leave } = another();
+      let during = 0;
+      await land(30, () => {
+        during = reads;
+      });
+      expect(during).to.equal(1);
+      leave();
+      await ended;
+    });
+
+    it('reads none where another lane waits for the destination', async () => {
+      const before = another();
       let during = 0;
       const landing = land(30, () => {
         during = reads;
       });
-      await eventually('the lane waits for its turn', async () => outlet.crowded || undefined);
-      const behind = outlet.slot(async () => undefined);
-      leave();
-      await Promise.all([before, landing, behind]);
+      await eventually('the lane waits for its turn', async () => outlet.lanes === 2 || undefined);
+      const behind = another();
+      before.leave();
+      await eventually('the other one has its turn', async () => {
+        behind.leave();
+        return outlet.lanes < 2 || undefined;
+      });
+      await Promise.all([before.ended, landing, behind.ended]);
       expect(during).to.equal(1);
     });
 
