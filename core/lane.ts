@@ -148,14 +148,14 @@ export class Lane {
     const { spool, outlet } = this.#parts;
     const { flush } = outlet.policy;
     if (outlet.lanes > 1 || this.#signals.rest.aborted) return undefined;
-    const depth = await spool.depth(this.id);
-    const isWhole = depth.records - rows.length >= flush.rows || depth.bytes - bytes >= flush.bytes;
-    return isWhole ? this.#read() : undefined;
+    const enough = { rows: rows.length + flush.rows, bytes: bytes + flush.bytes };
+    const depth = await spool.depth(this.id, enough);
+    return depth.records >= enough.rows || depth.bytes >= enough.bytes ? this.#read() : undefined;
   }
 
   async #isDue(): Promise<boolean> {
     const { flush } = this.#parts.outlet.policy;
-    const { records, bytes, oldest } = await this.#parts.spool.depth(this.id);
+    const { records, bytes, oldest } = await this.#parts.spool.depth(this.id, flush);
     if (records === 0 || oldest === undefined) return false;
     const wait = oldest * 1000 + flush.every - Date.now();
     // A clock set back makes the oldest record seem to come from the future; that must not stop a lane.

@@ -192,7 +192,11 @@ export interface Spool {
   /** The batch is finished: it landed, or, being of one row, it is kept as a dead letter. */
   settle(batch: SealedBatch, outcome: 'landed' | Death): Promise<void>;
 
-  depth(lane: LaneId): Promise<Depth>;
+  /**
+   * What waits in the lane, sealed or not. Exact, unless it is more than `enough` in rows or in bytes: then so much at
+   * least, and of it the oldest record. Behind an outage a lane can begin before all is counted.
+   */
+  depth(lane: LaneId, enough?: BatchLimits): Promise<Depth>;
 
   /** The lanes in which a request waits, sealed or not. It may look at everything that waits. */
   find(requestId: string): Promise<Waiting[]>;

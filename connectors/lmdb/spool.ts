@@ -124,9 +124,10 @@ export class LmdbSpool implements Spool {
     await this.#read().sealing.settle(batch, outcome);
   }
 
-  async depth(lane: LaneId): Promise<Depth> {
-    await this.#open().importer.catchUp();
-    return this.#read().queues.depth(lane);
+  async depth(lane: LaneId, enough?: BatchLimits): Promise<Depth> {
+    const depth = () => this.#read().queues.depth(lane);
+    await this.#open().importer.catchUp(() => enough !== undefined && isMore(depth(), enough));
+    return depth();
   }
 
   async find(requestId: string): Promise<Waiting[]> {
@@ -205,4 +206,8 @@ export class LmdbSpool implements Spool {
 
 function asFailure(error: unknown): { readonly error: unknown } {
   return { error };
+}
+
+function isMore({ records, bytes }: Depth, than: BatchLimits): boolean {
+  return records > than.rows || bytes > than.bytes;
 }

@@ -86,11 +86,14 @@ export class Importer {
     return this.#running;
   }
 
-  /** Moves everything that was durable when it was called. */
-  async catchUp(): Promise<void> {
+  /**
+   * Moves everything that was durable when it was called.
+   * @param isEnough ends it earlier
+   */
+  async catchUp(isEnough = () => false): Promise<void> {
     this.#environment.refresh();
     let left = this.waiting();
-    for (let more = true; more && left >= 0; ) {
+    for (let more = true; more && left >= 0 && !isEnough(); ) {
       const step = await this.advance();
       more = step.more;
       left -= step.bytes;

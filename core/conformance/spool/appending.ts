@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { LaneId, Spool } from '../../spool.js';
 import type { Claim } from '../claim.js';
-import { refusedAs, same } from '../proof.js';
+import { refusedAs, same, that } from '../proof.js';
 import { fill, ids, lane, makeRecord, other, plenty, sealNext, settleAll, sum } from './records.js';
 import {
   expectDepth,
@@ -114,6 +114,21 @@ export function appendingClaims(claim: SpoolClaim): Claim[] {
         same('what is read of a record of 1000 bytes within 500', ids(large), ids(records.slice(3, 4)));
       },
     ),
+
+    claim('tells a depth that is enough, or the exact one', measuring, async ({ spool }) => {
+      const records = await fill(spool, lane, 40);
+      const tell = (rows: number, bytes: number) => spool.depth(lane, { rows, bytes });
+      const exact = await spool.depth(lane);
+      same('a depth of 40 where 40 are enough', await tell(40, sum(records)), exact);
+      for (const [rows, bytes] of [
+        [10, sum(records)],
+        [40, 100],
+      ] as const) {
+        const told = await tell(rows, bytes);
+        const isEnough = told.records > rows || told.bytes > bytes;
+        that(`a depth where ${rows} rows or ${bytes} bytes are enough`, isEnough, 'more', told);
+      }
+    }),
 
     claim('tells the depth exactly, sealed or not', measuring, async ({ spool }) => {
       const records = await fill(spool, lane, 40);

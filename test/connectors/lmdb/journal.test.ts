@@ -93,6 +93,16 @@ describe('the journal of the lmdb spool', () => {
     expect(errors).to.deep.equal([]);
   });
 
+  it('is not read to its end for a depth that is enough', async () => {
+    const spool = await open(256 * mebibyte);
+    const body = Buffer.alloc(100_000, '1');
+    for (let count = 0; count < 200; count++) await spool.append([lane], makeRecord({ body }));
+    const { records } = await spool.depth(lane, { rows: 10, bytes: 256 * mebibyte });
+    expect(records).to.be.within(11, 100);
+    expect((await spool.depth(lane, { rows: 1000, bytes: mebibyte })).records).to.be.within(11, 100);
+    expect((await spool.depth(lane)).records).to.equal(200);
+  });
+
   it('gives everything in order when it was cut into many files before anyone read it', async () => {
     const all = await appended(2000, 16 * mebibyte, 6000);
     expect((await journals()).length).to.be.greaterThan(3);
