@@ -1,4 +1,5 @@
 import { createReadStream, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { FoundRow } from '../support/ack-log.js';
@@ -127,6 +128,13 @@ export function finishedLogs(folder: string): { readonly sender: string; readonl
     .filter((file) => file.endsWith('.ndjson'))
     .sort()
     .map((file) => ({ sender: file.slice(0, file.lastIndexOf('-')), file: join(folder, file) }));
+}
+
+/** How many acks the senders have noted so far, in files that are finished and others. */
+export async function acksIn(folder: string): Promise<number> {
+  const files = readdirSync(folder).filter((file) => /\.(part|ndjson)$/.test(file));
+  const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'latin1')));
+  return texts.reduce((sum, text) => sum + (text.match(/"id":/g)?.length ?? 0), 0);
 }
 
 export async function* notesOf(file: string): AsyncGenerator<Note> {

@@ -9,7 +9,7 @@ import type { TestPostgres } from '../support/postgres.js';
 import { Program } from '../support/program.js';
 import type { Orders } from '../support/sender.js';
 import { arrivalColumn, arrivedInDuckDb, arrivedInPostgres } from './arrivals.js';
-import { finishedLogs, Judge, type Known, notesOf, type Verdict } from './judge.js';
+import { acksIn, finishedLogs, Judge, type Known, notesOf, type Verdict } from './judge.js';
 
 export const table = 'rows';
 
@@ -83,11 +83,19 @@ export class Scene {
       seed: seed + this.#known.length,
       poison: 0,
       chunked: false,
-      notes: Number.POSITIVE_INFINITY,
+      notes: Number.MAX_SAFE_INTEGER,
       ...options,
     };
     this.#known.push({ ...orders, key, welcome });
     this.#programs.push(new Program('sender', [JSON.stringify(orders)]));
+  }
+
+  /** Resolves when the senders were acked so many times since it was called. */
+  async underLoad(acks = 50): Promise<void> {
+    const before = await acksIn(this.#folder);
+    await eventually('the senders are acked', async () =>
+      (await acksIn(this.#folder)) >= before + acks ? true : undefined,
+    );
   }
 
   /**

@@ -1,4 +1,4 @@
-import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
+import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib';
 
 /** A well-formed request, before it is bytes. */
 export interface Message {
@@ -54,8 +54,10 @@ export function expected(message: Message, known: Known): Expected {
   if (!known.pipelines.includes(pipeline)) return refused('INVALID_PARAMETER: pipeline_id');
 
   const unpacked = unpack(body, coding);
+  // One that breaks off behind the limit is too large before it is broken.
+  const length = (unpacked ?? unpack(body, coding, true))?.length ?? 0;
+  if (length > known.maxBody) return refused('BODY_TOO_LARGE', 413);
   if (unpacked === undefined) return refused('INVALID_PARAMETER: body');
-  if (unpacked.length > known.maxBody) return refused('BODY_TOO_LARGE', 413);
   const text = unpacked.subarray(0, 3).equals(Buffer.from('efbbbf', 'hex')) ? unpacked.subarray(3) : unpacked;
   if (/^[ \t\r\n]*$/.test(text.toString('latin1'))) return refused('NO_BODY_PROVIDED');
   if (!isJsonText(text)) return refused('INVALID_PARAMETER: body');
@@ -112,11 +114,17 @@ function isOfForm(name: string, value: string): boolean {
   return /^\d+$/.test(value) && !value.startsWith('0') && BigInt(value) <= 2n ** 53n - 1n;
 }
 
-function unpack(body: Buffer, coding: string): Buffer | undefined {
+/** @param tornOff whether it may break off: then what there is of it */
+function unpack(body: Buffer, coding: string, tornOff = false): Buffer | undefined {
   if (coding === 'identity' || coding === '' || body.length === 0) return body;
+  const { BROTLI_OPERATION_FLUSH, BROTLI_OPERATION_FINISH, Z_SYNC_FLUSH, Z_FINISH } = constants;
   try {
-    if (coding === 'br') return brotliDecompressSync(body);
-    return coding === 'deflate' ? inflateSync(body) : gunzipSync(body);
+    if (coding === 'br')
+      return brotliDecompressSync(body, {
+        finishFlush: tornOff ? BROTLI_OPERATION_FLUSH : BROTLI_OPERATION_FINISH,
+      });
+    const options = { finishFlush: tornOff ? Z_SYNC_FLUSH : Z_FINISH };
+    return coding === 'deflate' ? inflateSync(body, options) : gunzipSync(body, options);
   } catch {
     return undefined;
   }
