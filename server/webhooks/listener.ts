@@ -98,13 +98,15 @@ export class WebhookListener {
   #intercept(): PlainOptions['handOver'] {
     const [adopt] = this.#server.listeners('connection') as ((socket: Socket) => void)[];
     this.#server.removeAllListeners('connection');
-    this.#server.on('connection', (socket: Socket) => {
-      if (this.#options.admit?.(socket) === false) return;
+    this.#server.on('connection', (accepted: Socket) => {
+      if (this.#options.admit?.(accepted) === false) return;
       if (!this.#crowd.admit()) {
-        this.#turnAway(socket);
+        this.#turnAway(accepted);
         return;
       }
-      this.#plain.set(socket, new PlainConnection(socket, this.#ingest, this.#plainOptions));
+      const connection = new PlainConnection(accepted, this.#ingest, this.#plainOptions);
+      const { socket } = connection;
+      this.#plain.set(socket, connection);
       socket.once('close', () => {
         this.#plain.delete(socket);
         this.#crowd.left();

@@ -4,6 +4,7 @@ import type { Ingest } from '../../core/ingest.js';
 import type { Reply } from '../../core/reply.js';
 import { currentSecond, messageOf } from './message.js';
 import { type PlainHead, readPlainHead } from './plain-request.js';
+import { SharedReads } from './shared-reads.js';
 
 export interface PlainOptions {
   /** Bytes. */
@@ -25,6 +26,7 @@ const patience = 1000;
  * the connection over to `node:http` for good.
  */
 export class PlainConnection {
+  readonly #reads: SharedReads;
   readonly #socket: Socket;
   readonly #ingest: Ingest;
   readonly #options: PlainOptions;
@@ -44,12 +46,17 @@ export class PlainConnection {
   #ahead: Buffer | undefined;
   #last = false;
 
-  constructor(socket: Socket, ingest: Ingest, options: PlainOptions) {
-    this.#socket = socket;
+  constructor(accepted: Socket, ingest: Ingest, options: PlainOptions) {
+    this.#reads = new SharedReads(accepted, this.#receive);
+    this.#socket = this.#reads.socket;
     this.#ingest = ingest;
     this.#options = options;
-    socket.on('data', this.#receive).on('end', this.#end).on('timeout', this.#late).on('error', ignore);
-    socket.setTimeout(options.headerTimeout);
+    this.#socket.on('end', this.#end).on('timeout', this.#late).on('error', ignore);
+    this.#socket.setTimeout(options.headerTimeout);
+  }
+
+  get socket(): Socket {
+    return this.#socket;
   }
 
   /** Whole seconds that nothing is asked on it, about; `undefined` while something is. */
@@ -63,20 +70,24 @@ export class PlainConnection {
     else this.#end();
   }
 
-  readonly #receive = (chunk: Buffer): void => {
+  /** @param lent overwritten afterwards: what is kept of it is a copy */
+  readonly #receive = (lent: Buffer): void => {
     if (this.#state === 'busy' || this.#state === 'unread') {
-      this.#ahead = this.#ahead === undefined ? chunk : Buffer.concat([this.#ahead, chunk]);
+      this.#ahead = Buffer.concat(this.#ahead === undefined ? [lent] : [this.#ahead, lent]);
       this.#socket.pause();
       return;
     }
     // It crossed our end of the connection, and could not be answered: the sender asks again elsewhere.
     if (this.#last) return;
-    this.#chunks.push(chunk);
-    this.#received += chunk.length;
-    this.#head ??= readPlainHead(chunk, this.#socket.remoteAddress);
+    this.#received += lent.length;
+    this.#head ??= readPlainHead(lent, this.#socket.remoteAddress);
     const whole = this.#wholeLength();
-    if (whole === this.#received) this.#accept();
-    else if (whole > this.#received && !this.#isLate()) this.#await();
+    if (whole === this.#received) {
+      this.#accept(lent);
+      return;
+    }
+    this.#chunks.push(Buffer.from(lent));
+    if (whole > this.#received && !this.#isLate()) this.#await();
     else this.#handOver();
   };
 
@@ -97,15 +108,18 @@ export class PlainConnection {
     return this.#state === 'part' && performance.now() - this.#since > patience;
   }
 
-  #accept(): void {
+  #accept(lent: Buffer): void {
     const head = this.#head as PlainHead;
-    const message = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
+    const body =
+      this.#chunks.length === 0
+        ? Buffer.from(lent.subarray(head.length))
+        : Buffer.concat([...this.#chunks, lent]).subarray(head.length);
     if (this.#state !== 'idle') this.#socket.setTimeout(this.#options.keepAlive);
     this.#state = 'busy';
     this.#head = undefined;
     this.#chunks = [];
     this.#received = 0;
-    void this.#ingest.accept(head, message.subarray(head.length)).then(this.#answer);
+    void this.#ingest.accept(head, body).then(this.#answer);
   }
 
   readonly #answer = (reply: Reply): void => {
@@ -153,12 +167,8 @@ export class PlainConnection {
   };
 
   #handOver(): void {
-    this.#socket
-      .off('data', this.#receive)
-      .off('end', this.#end)
-      .off('timeout', this.#late)
-      .off('error', ignore)
-      .setTimeout(0);
+    this.#reads.release();
+    this.#socket.off('end', this.#end).off('timeout', this.#late).off('error', ignore).setTimeout(0);
     this.#options.handOver(this.#socket, this.#received === 0 ? undefined : Buffer.concat(this.#chunks));
   }
 }
