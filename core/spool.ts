@@ -193,8 +193,9 @@ export interface Spool {
   settle(batch: SealedBatch, outcome: 'landed' | Death): Promise<void>;
 
   /**
-   * What waits in the lane, sealed or not. Exact, unless it is more than `enough` in rows or in bytes: then so much at
-   * least, and of it the oldest record. Behind an outage a lane can begin before all is counted.
+   * What waits in the lane, sealed or not: exactly. Who asks only whether there is more than `enough`, in rows or in
+   * bytes, is told so without all being counted, so that behind an outage a lane can begin at once; and what came
+   * since `pending` was last called need not be counted at all.
    */
   depth(lane: LaneId, enough?: BatchLimits): Promise<Depth>;
 

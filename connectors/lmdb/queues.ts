@@ -1,9 +1,9 @@
 import type { BatchLimits, Depth, LaneId, StoredRecord, Waiting } from '../../core/index.js';
-import { type Batches, sealedTo } from './batches.js';
+import { type BatchEntry, type Batches, sealedTo } from './batches.js';
 import type { Environment } from './environment.js';
 import { type Range, rangesOf } from './ranges.js';
 import { positionOf } from './record.js';
-import type { Records } from './records.js';
+import type { Extent, Records } from './records.js';
 
 /** Records that are read in one turn of the event loop: about a millisecond. */
 const atOnce = 500;
@@ -51,21 +51,22 @@ export class Queues {
     }
   }
 
+  /** Whether what is in no batch is enough for one. */
+  fills(lane: LaneId, limits: BatchLimits): boolean {
+    const { records, bytes } = sum(this.#behind(lane, this.#batches.list(lane)));
+    return records >= limits.rows || bytes > limits.bytes;
+  }
+
   depth(lane: LaneId): Depth {
     const sealed = this.#batches.list(lane);
-    const unsealed = this.#records
+    return sum([...sealed, ...this.#behind(lane, sealed)]);
+  }
+
+  #behind(lane: LaneId, sealed: readonly BatchEntry[]): Extent[] {
+    return this.#records
       .after(lane, sealedTo(sealed))
       .map((range) => this.#records.extent(lane, range))
       .filter((extent) => extent !== undefined);
-    let count = 0;
-    let bytes = 0;
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const part of [...sealed, ...unsealed]) {
-      count += part.count;
-      bytes += part.bytes;
-      oldest = Math.min(oldest, part.oldest);
-    }
-    return count === 0 ? { records: 0, bytes: 0 } : { records: count, bytes, oldest };
   }
 
   /** Looks at all that waits. */
@@ -77,6 +78,18 @@ export class Queues {
       return { requestId, timestamp, key, lane, bytes: body.length, ...(batch && { batch: batch.id }) };
     });
   }
+}
+
+function sum(extents: readonly Extent[]): Depth {
+  let records = 0;
+  let bytes = 0;
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const extent of extents) {
+    records += extent.count;
+    bytes += extent.bytes;
+    oldest = Math.min(oldest, extent.oldest);
+  }
+  return records === 0 ? { records, bytes } : { records, bytes, oldest };
 }
 
 /** What is left of ranges behind records that were read of them. */

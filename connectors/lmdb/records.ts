@@ -253,7 +253,7 @@ function all(steps: readonly (() => void)[]): void {
   for (const step of steps) step();
 }
 
-interface Extent {
+export interface Extent {
   readonly count: number;
   readonly bytes: number;
   /** Seconds since the epoch of the first record. */

@@ -25,6 +25,9 @@ import { type LmdbSpoolOptions, openParts, type Parts } from './parts.js';
 /** Bytes moved out of the journals after which a read is content with what its lane has. */
 const enough = 256 * 1024 * 1024;
 
+/** Bytes in the journals that are left to the next look: each move costs the disk a flush, which delays the acks. */
+const little = 1024 * 1024;
+
 /** How often the load process frees the snapshots of readers that were killed, in milliseconds. */
 const readerCheckEvery = 60_000;
 
@@ -93,7 +96,8 @@ export class LmdbSpool implements Spool {
   }
 
   async read(lane: LaneId, limits: BatchLimits): Promise<StoredRecord[]> {
-    const { environment, importer, queues } = this.#open();
+    const { environment, importer, queues } = this.#read();
+    if (queues.fills(lane, limits)) return (await queues.unsealed(lane, limits)).rows;
     for (let imported = 0; ; ) {
       const step = await importer.advance().catch(asFailure);
       environment.refresh();
@@ -125,8 +129,10 @@ export class LmdbSpool implements Spool {
   }
 
   async depth(lane: LaneId, enough?: BatchLimits): Promise<Depth> {
+    const { importer } = this.#open();
     const depth = () => this.#read().queues.depth(lane);
-    await this.#open().importer.catchUp(() => enough !== undefined && isMore(depth(), enough));
+    if (enough === undefined) await importer.catchUp();
+    else await importer.catchUp(() => isMore(depth(), enough), little);
     return depth();
   }
 

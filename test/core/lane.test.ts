@@ -100,6 +100,8 @@ describe('a lane', () => {
       tokenDigest: digestOf(with_.token ?? good.token),
       body: Buffer.from(body),
     });
+    // As whoever wakes a lane looks first which of them have something.
+    await spool.pending();
     return requestId;
   }
 

@@ -89,11 +89,12 @@ export class Importer {
   /**
    * Moves everything that was durable when it was called.
    * @param isEnough ends it earlier
+   * @param leave bytes that are not worth a move
    */
-  async catchUp(isEnough = () => false): Promise<void> {
+  async catchUp(isEnough = () => false, leave = 0): Promise<void> {
     this.#environment.refresh();
     let left = this.waiting();
-    for (let more = true; more && left >= 0 && !isEnough(); ) {
+    for (let more = true; more && left >= leave && !isEnough(); ) {
       const step = await this.advance();
       more = step.more;
       left -= step.bytes;

@@ -119,6 +119,7 @@ export function appendingClaims(claim: SpoolClaim): Claim[] {
       const records = await fill(spool, lane, 40);
       const tell = (rows: number, bytes: number) => spool.depth(lane, { rows, bytes });
       const exact = await spool.depth(lane);
+      await spool.pending();
       same('a depth of 40 where 40 are enough', await tell(40, sum(records)), exact);
       for (const [rows, bytes] of [
         [10, sum(records)],
