@@ -38,6 +38,13 @@ export class DeadLetters {
     );
   }
 
+  /** When a request dies that dies now: a little later where there is a letter of it of this moment. */
+  timeFor(lane: LaneId, requestId: string): Date {
+    let time = Date.now();
+    while (this.#db.doesExist(deadKey(lane, new Date(time), requestId))) time++;
+    return new Date(time);
+  }
+
   /** Within a batch. */
   put(lane: LaneId, entry: StoredEntry, reason: string, diedAt: Date): void {
     void this.#db.put(deadKey(lane, diedAt, entry.requestId), { reason, entry });

@@ -107,6 +107,8 @@ function countIn(
 ): number | undefined {
   if (bytes.length < fixed || bytes[magicAt] !== magic) return undefined;
   const count = bytes.readUInt16BE(countAt);
+  // The CRC of nothing, begun with 0, is 0: zeros would pass.
+  if (count === 0) return undefined;
   const ends = endsAt(count);
   if (ends < 0 || ends + count * perEnd > bytes.length) return undefined;
   return bytes.readUInt32BE(crcAt) === crcOf(bytes, ends, count) ? count : undefined;

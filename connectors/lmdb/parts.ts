@@ -64,7 +64,7 @@ export async function openParts(options: LmdbSpoolOptions, logger: JournalLogger
         'they do not land; put that data.mdb back, with this journal, in a folder of their own',
     );
   }
-  const importer = new Importer(environment, opened.places, journal, records, strangers, logger);
+  const importer = new Importer(environment, opened.places, journal, records, batches, strangers, logger);
   const appender = new Appender(journal, writers);
   return {
     ...opened,
@@ -74,7 +74,7 @@ export async function openParts(options: LmdbSpoolOptions, logger: JournalLogger
     capacity: new Capacity(environment, importer, appender, strangers, maxSize, maxUnproven),
     queues: new Queues(environment, records, batches),
     revival: new Revival(environment, records, dead, held, writers),
-    sealing: new Sealing(claim, records, batches, dead, discards, held, landed, strangers),
+    sealing: new Sealing(claim, records, batches, dead, discards, held, landed, strangers, logger),
   };
 }
 

@@ -10,14 +10,25 @@ export interface Range {
 
 /** For each writer the range from its first to its last record among these, which are in its order. */
 export function rangesOf(records: Iterable<StoredRecord>): Range[] {
-  const ranges = new Map<number, { writer: number; from: number; to: number }>();
+  return [...endsOf(records).entries()]
+    .map(([writer, [first, last]]) => ({
+      writer,
+      from: positionOf(first).sequence,
+      to: positionOf(last).sequence,
+    }))
+    .sort((a, b) => a.writer - b.writer);
+}
+
+/** The first and the last record of each writer among these, which are in its order. */
+export function endsOf(records: Iterable<StoredRecord>): Map<number, [StoredRecord, StoredRecord]> {
+  const ends = new Map<number, [StoredRecord, StoredRecord]>();
   for (const record of records) {
-    const { writer, sequence } = positionOf(record);
-    const range = ranges.get(writer);
-    if (range === undefined) ranges.set(writer, { writer, from: sequence, to: sequence });
-    else range.to = sequence;
+    const { writer } = positionOf(record);
+    const known = ends.get(writer);
+    if (known === undefined) ends.set(writer, [record, record]);
+    else known[1] = record;
   }
-  return [...ranges.values()].sort((a, b) => a.writer - b.writer);
+  return ends;
 }
 
 /** At equal times the lower writer comes first, as the ranges are in order of writers. */

@@ -139,10 +139,6 @@ export class Records {
     }
   }
 
-  has(lane: LaneId, writer: number, sequence: number): boolean {
-    return this.get(lane, writer, sequence) !== undefined;
-  }
-
   get(lane: LaneId, writer: number, sequence: number): StoredRecord | undefined {
     const [record] = this.#range(lane, { writer, from: sequence, to: sequence });
     return record;
@@ -153,14 +149,17 @@ export class Records {
    * is written anew for all that goes out of it. Whatever can fail is done before.
    */
   removing(lane: LaneId, positions: Iterable<RecordPosition>): () => void {
-    const rows = new Map<number, Set<number>>();
+    const rows = new Map<number, { from: number; to: number; readonly sequences: Set<number> }>();
     for (const { writer, sequence } of positions) {
-      rows.set(writer, (rows.get(writer) ?? new Set()).add(sequence));
+      const row = rows.get(writer) ?? { from: sequence, to: sequence, sequences: new Set() };
+      row.from = Math.min(row.from, sequence);
+      row.to = Math.max(row.to, sequence);
+      row.sequences.add(sequence);
+      rows.set(writer, row);
     }
     const steps: (() => void)[] = [];
-    for (const [writer, sequences] of rows) {
-      const range = { writer, from: Math.min(...sequences), to: Math.max(...sequences) };
-      for (const stored of this.#pages(lane, range)) {
+    for (const [writer, { from, to, sequences }] of rows) {
+      for (const stored of this.#pages(lane, { writer, from, to })) {
         steps.push(this.#trimming(lane, writer, stored, (sequence) => sequences.has(sequence)));
       }
     }

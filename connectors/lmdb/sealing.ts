@@ -4,9 +4,10 @@ import type { Claim } from './claim.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { Discards } from './discards.js';
 import type { HeldDiscards } from './held-discards.js';
+import type { JournalLogger } from './journal/importer.js';
 import type { Landed } from './landed.js';
 import { merge } from './merge.js';
-import { isBefore, type Range, rangesOf } from './ranges.js';
+import { endsOf, isBefore, rangesOf } from './ranges.js';
 import { entryOf, positionOf } from './record.js';
 import type { Records } from './records.js';
 import type { Strangers } from './strangers.js';
@@ -22,6 +23,9 @@ export class Sealing {
   readonly #held: HeldDiscards;
   readonly #landed: Landed;
   readonly #strangers: Strangers;
+  readonly #logger: JournalLogger;
+  /** The batches of which it was told that they have lost rows. */
+  readonly #told = new Set<string>();
 
   constructor(
     claim: Claim,
@@ -32,6 +36,7 @@ export class Sealing {
     held: HeldDiscards,
     landed: Landed,
     strangers: Strangers,
+    logger: JournalLogger,
   ) {
     this.#claim = claim;
     this.#records = records;
@@ -41,13 +46,32 @@ export class Sealing {
     this.#held = held;
     this.#landed = landed;
     this.#strangers = strangers;
+    this.#logger = logger;
   }
 
-  /** The batch with its rows, as they were sealed. */
-  load(lane: LaneId, { id, bytes, count, ranges }: BatchEntry): SealedBatch {
+  /** The oldest batch of a lane, with its rows as they were sealed. */
+  async first(lane: LaneId): Promise<SealedBatch | undefined> {
+    for (;;) {
+      const entry = this.#batches.first(lane);
+      if (entry === undefined) return undefined;
+      const batch = this.#load(lane, entry);
+      if (batch.rows.length > 0) return batch;
+      await this.#claim.batch(() => this.#batches.remove(lane, entry));
+    }
+  }
+
+  /** A page that the disk has damaged from end to end is one damaged record, in whichever batch its first one is. */
+  #load(lane: LaneId, { id, bytes, count, ranges }: BatchEntry): SealedBatch {
     const rows = [...this.#records.merged(lane, ranges)];
-    if (rows.length !== count) {
-      throw new Error(`batch ${id} of lane ${lane} was sealed with ${count} rows and has ${rows.length}`);
+    const what = `batch ${id} of lane ${lane} was sealed with ${count} rows and has ${rows.length}`;
+    if (rows.length > count) throw new Error(what);
+    if (rows.length < count && !this.#told.has(id)) {
+      this.#told.add(id);
+      this.#logger.error(
+        {},
+        `${what}: the spool's disk has changed it; what is left of it goes on, the other rows are lost unless they ` +
+          'have landed; look after the disk',
+      );
     }
     return { id, lane, rows, bytes };
   }
@@ -61,7 +85,11 @@ export class Sealing {
     await this.#held.makeRoom(discarded);
     const batches = this.#batches.list(lane);
     const dropped = discarded.map(({ record }) => record);
-    this.#assertUnsealed(lane, [...rangesOf(rows), ...rangesOf(dropped)], batches);
+    this.#assertUnsealed(
+      lane,
+      [rows, dropped].flatMap((some) => [...endsOf(some).values()].flat()),
+      batches,
+    );
     // Replaying the ranges merges what is left in them: where records lie out of the order of time, that
     // is not the order in which they were read, once some between them are gone.
     const ordered = dropped.length === 0 ? rows : [...merge(byWriter(rows), isBefore)];
@@ -83,7 +111,7 @@ export class Sealing {
   async split({ id, lane }: SealedBatch): Promise<void> {
     const entry = this.#find(lane, id);
     if (entry === undefined) return;
-    const { rows } = this.load(lane, entry);
+    const { rows } = this.#load(lane, entry);
     if (rows.length < 2) throw new Error(`batch ${id} has one row, and one row cannot be split`);
     const [first, second] = halvesOf(entry);
     const middle = Math.ceil(rows.length / 2);
@@ -111,12 +139,13 @@ export class Sealing {
     });
   }
 
-  #burying(lane: LaneId, { id, count, ranges }: BatchEntry, { reason }: Death): () => void {
-    const [range] = ranges;
-    const row =
-      count === 1 && range !== undefined ? this.#records.get(lane, range.writer, range.from) : undefined;
-    if (row === undefined) throw new Error(`batch ${id} has ${count} rows, and only a batch of one can die`);
-    const diedAt = new Date();
+  #burying(lane: LaneId, entry: BatchEntry, { reason }: Death): () => void {
+    const { id, rows } = this.#load(lane, entry);
+    const [row] = rows;
+    if (row === undefined || rows.length > 1) {
+      throw new Error(`batch ${id} has ${rows.length} rows, and only a batch of one can die`);
+    }
+    const diedAt = this.#dead.timeFor(lane, row.requestId);
     return () => this.#dead.put(lane, entryOf(row), reason, diedAt);
   }
 
@@ -127,12 +156,17 @@ export class Sealing {
     return entry;
   }
 
-  /** Sealing what is sealed or settled already would double it. */
-  #assertUnsealed(lane: LaneId, ranges: readonly Range[], batches: readonly BatchEntry[]): void {
+  /**
+   * Sealing what is sealed or settled already would double it. A row that has run empty begins again: so others may
+   * lie by now where these were.
+   * @param ends first and last records
+   */
+  #assertUnsealed(lane: LaneId, ends: readonly StoredRecord[], batches: readonly BatchEntry[]): void {
     const highest = sealedTo(batches);
-    for (const { writer, from, to } of ranges) {
-      const there = this.#records.has(lane, writer, from) && this.#records.has(lane, writer, to);
-      if (!there || from <= (highest.get(writer) ?? 0)) {
+    for (const record of ends) {
+      const { writer, sequence } = positionOf(record);
+      const isThere = this.#records.get(lane, writer, sequence)?.requestId === record.requestId;
+      if (!isThere || sequence <= (highest.get(writer) ?? 0)) {
         this.#claim.verify();
         throw new Error(`records that are given to seal in lane ${lane} were sealed already; read again`);
       }

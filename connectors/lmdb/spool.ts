@@ -90,9 +90,7 @@ export class LmdbSpool implements Spool {
   }
 
   async sealed(lane: LaneId): Promise<SealedBatch | undefined> {
-    const { batches, sealing } = this.#read();
-    const entry = batches.first(lane);
-    return entry && sealing.load(lane, entry);
+    return this.#read().sealing.first(lane);
   }
 
   async read(lane: LaneId, limits: BatchLimits): Promise<StoredRecord[]> {

@@ -1,12 +1,13 @@
 import { failpoint } from '../../../core/failpoint.js';
 import type { LaneId, Logger } from '../../../core/index.js';
+import { type Batches, sealedTo } from '../batches.js';
 import type { Db, Environment } from '../environment.js';
 import type { Filling } from '../filling.js';
 import { merge } from '../merge.js';
 import { bodyLengthOf, setCrc, setCumulative, timestampOf } from '../record.js';
 import type { Records } from '../records.js';
 import type { Strangers } from '../strangers.js';
-import { importedRow, Writer } from '../writers.js';
+import { importedRow, type RowEnd, Writer } from '../writers.js';
 import { Ends } from './ends.js';
 import type { JournalFolder, SegmentFile, Segments } from './folder.js';
 import { type JournalRecord, recordsOf } from './segment.js';
@@ -42,6 +43,7 @@ export class Importer {
   readonly #environment: Environment;
   readonly #folder: JournalFolder;
   readonly #records: Records;
+  readonly #batches: Batches;
   readonly #strangers: Strangers;
   readonly #logger: JournalLogger;
   readonly #places: Db<Places>;
@@ -56,6 +58,7 @@ export class Importer {
     places: Db<Places>,
     folder: JournalFolder,
     records: Records,
+    batches: Batches,
     strangers: Strangers,
     logger: JournalLogger,
   ) {
@@ -63,6 +66,7 @@ export class Importer {
     this.#places = places;
     this.#folder = folder;
     this.#records = records;
+    this.#batches = batches;
     this.#strangers = strangers;
     this.#logger = logger;
   }
@@ -120,7 +124,7 @@ export class Importer {
     const version = entry?.version;
     const strangers = this.#strangers.importing();
     const write = () => {
-      const writer = new Writer(importedRow, (lane) => this.#records.endOf(lane, importedRow));
+      const writer = new Writer(importedRow, (lane) => this.#endOf(lane));
       const filling = this.#records.filling(importedRow);
       for (const record of inOrder(tails)) {
         strangers.count(record.entry, this.#add(filling, writer, record));
@@ -156,6 +160,13 @@ export class Importer {
       return ended || before?.segment !== place.segment || before.offset !== place.offset;
     });
     return finished || moved;
+  }
+
+  /** Where the row goes on. A damaged page may not show how far it went; no number of a sealed batch is given again. */
+  #endOf(lane: LaneId): RowEnd {
+    const { sequence, cumulative } = this.#records.endOf(lane, importedRow);
+    const sealed = sealedTo(this.#batches.list(lane)).get(importedRow) ?? 0;
+    return { sequence: Math.max(sequence, sealed), cumulative };
   }
 
   /** Returns in how many lanes it is. */
