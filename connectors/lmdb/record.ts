@@ -131,12 +131,15 @@ export class RecordReader {
   #key = readUuid(this.#bytes, at.key);
   #tokenDigest: Uint8Array = new Uint8Array(at.body - at.digest);
 
-  /** An entry that the disk has changed comes out as damaged, whatever can be read of it. */
-  read(from: Buffer, first: number, last: number, position: Position): StoredRecord {
+  /**
+   * An entry that the disk has changed comes out as damaged, whatever can be read of it.
+   * @param isKnown whether it is known that it has not
+   */
+  read(from: Buffer, first: number, last: number, position: Position, isKnown = false): StoredRecord {
     const { bytes, start, end } = whole(from, first, last);
     this.#meet(bytes, start);
     const flags = bytes[start + at.flags] as number;
-    const isWhole = bytes.readUInt32BE(start + at.crc) === crcOf(bytes, start, end);
+    const isWhole = isKnown || bytes.readUInt32BE(start + at.crc) === crcOf(bytes, start, end);
     const damaged = !isWhole || (flags & damagedFlag) !== 0;
     const requestId = bytes.toString('latin1', start + at.requestId, start + at.key);
     return {

@@ -269,11 +269,12 @@ function* recordsIn(
   to: number,
 ): Generator<StoredRecord> {
   if (from > to) return;
+  const { isWhole } = page;
   let start = page.start(from);
   for (let index = from; index <= to; index++) {
     const end = page.end(index);
     if (end > start) {
-      yield reader.read(page.bytes, start, end, positionAt({ writer, sequence: first + index }));
+      yield reader.read(page.bytes, start, end, positionAt({ writer, sequence: first + index }), isWhole);
     }
     start = end;
   }

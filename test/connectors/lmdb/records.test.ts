@@ -72,12 +72,37 @@ describe('a page of records', () => {
     const intact = Page.of(entries).bytes;
     for (const [from, to] of [
       [1, 7],
-      [intact.length - 7, intact.length - 1],
+      [intact.length - 11, intact.length - 1],
     ] as const) {
       const page = new Page(Buffer.from(intact).fill(0, from, to));
       expect(page.count).to.equal(6);
       for (const [index, entry] of entries.entries()) expect(page.entry(index).equals(entry)).to.equal(true);
     }
+  });
+
+  it('is whole until something of its entries is changed, and never again after that', () => {
+    const whole = [1, 2, 3, 4].map(() => encodeRecord(someEntry(200)));
+    const intact = Page.of(whole);
+    expect(intact.isWhole).to.equal(true);
+    for (let index = 0; index < 4; index++) {
+      for (let at = intact.start(index); at < intact.end(index); at++) {
+        const bytes = Buffer.from(intact.bytes);
+        bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
+        expect(new Page(bytes).isWhole, `byte ${at}`).to.equal(false);
+      }
+    }
+    const bytes = Buffer.from(intact.bytes);
+    bytes[intact.end(2) - 1] = 0;
+    const rest = new Page(bytes).without((index) => index === 1);
+    expect(rest?.page.isWhole, 'written anew').to.equal(false);
+    const page = new Page((rest as { page: Page }).page.bytes);
+    const damaged = [0, 2, 3].filter(
+      (index) =>
+        new RecordReader().read(page.bytes, page.start(index), page.end(index), {} as never, page.isWhole)
+          .damaged,
+    );
+    expect(damaged).to.deep.equal([2]);
+    expect(intact.without((index) => index === 1)?.page.isWhole).to.equal(true);
   });
 
   it('is one damaged record where nothing tells its entries apart, whatever is left of it', () => {
