@@ -6,7 +6,7 @@ export const fullPage = 4 * 4096 - 16;
 /** In place of a record that is gone. */
 const gone = new Uint8Array(0);
 
-const magic = 0xd3;
+const magic = 0xd4;
 /** Of a table, besides the ends: magic, count, CRC of the ends, CRC of the entries. */
 const fixed = 11;
 const perEnd = 4;

@@ -192,9 +192,13 @@ export class Records {
     { key, first, page }: Stored,
     goes: (sequence: number) => boolean,
   ): () => void {
-    const rest = page.without((index) => goes(first + index));
-    // No entry is without a byte that is there.
-    if (rest?.page.bytes.length === page.bytes.length) return () => undefined;
+    let any = false;
+    const rest = page.without((index) => {
+      const isGoing = goes(first + index) && page.has(index);
+      any ||= isGoing;
+      return isGoing;
+    });
+    if (!any) return () => undefined;
     return () => {
       if (rest?.from !== 0) void this.#db.remove(key);
       if (rest !== undefined) this.#put(lane, writer, first + rest.from, rest.page);

@@ -63,15 +63,17 @@ export class Revival {
   async #putBack(lane: LaneId, take: () => StoredEntry | undefined): Promise<boolean> {
     failpoint?.('row.reviving');
     try {
+      let writer = this.#writer;
       const revived = await this.#environment.transact(() => {
         const entry = take();
         if (entry === undefined) return false;
-        this.#writer ??= this.#writers.nextWithin();
-        const writer = this.#writer.number;
-        const { sequence, cumulative } = this.#writer.advance(lane, entry.body.length);
-        this.#records.put(lane, { writer, sequence }, entry, cumulative);
+        writer ??= this.#writers.nextWithin();
+        const { sequence, cumulative } = writer.advance(lane, entry.body.length);
+        this.#records.put(lane, { writer: writer.number, sequence }, entry, cumulative);
         return true;
       });
+      // Only now is its number nobody else's.
+      this.#writer = writer;
       failpoint?.('row.revived');
       return revived;
     } catch (error) {

@@ -66,7 +66,7 @@ describe('a spool whose files were damaged while nobody looked', function () {
     scoreboard.print();
   });
 
-  /** Damages a copy, lands what is there, and gives what landed and what was said. */
+  /** Damages a copy, lands what is there, and gives what landed, what was said, and which files were kept. */
   const survived = async (damage: (journals: readonly string[]) => Promise<void>) => {
     const path = join(folder, 'copy');
     await cp(master, path, { recursive: true });
@@ -85,7 +85,8 @@ describe('a spool whose files were damaged while nobody looked', function () {
       await spool.claim(AbortSignal.timeout(5000));
       const landed = await settleAll(spool, lane);
       expect((await spool.depth(lane)).records).to.equal(0);
-      return { landed, errors };
+      const kept = (await readdir(join(path, name))).filter((file) => file.endsWith('.damaged'));
+      return { landed, errors, kept };
     } finally {
       await spool.close();
       await rm(path, { recursive: true, force: true });
@@ -129,6 +130,23 @@ describe('a spool whose files were damaged while nobody looked', function () {
       expect(errors.join('\n')).to.match(/ends with a group that is not whole: .* look after the disk/);
     }
     scoreboard.add('journals with a bit flipped in the last group', times);
+  });
+
+  it('names and keeps the file of which the last group is damaged, and not the one that follows it', async () => {
+    for (let round = 0; round < times; round++) {
+      const { landed, errors, kept } = await survived(async ([first = '']) => {
+        const bytes = await readFile(first);
+        const last = bytes.lastIndexOf('HFRM');
+        const at = last + random.below(bytes.length - last);
+        bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
+        await writeFile(first, bytes);
+      });
+      expect(landed, `SEED=${seed}, round ${round}`).to.have.length(acked.length - 1);
+      expect(errors.join('\n')).to.match(/0001\.\w+ is damaged: its last 1 groups are missing/);
+      expect(errors).to.have.length(1);
+      expect(kept.map((file) => file.slice(-'0001.damaged'.length))).to.deep.equal(['0001.damaged']);
+    }
+    scoreboard.add('journals with a bit flipped in the last group of one that has a later one', times);
   });
 
   it(`lands no record of which a bit was flipped in the data file, and all the others: ${times}`, async () => {

@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fdatasyncSync,
   fsyncSync,
   linkSync,
@@ -128,6 +129,11 @@ export class JournalFolder {
     const spare = !closed && size <= 2 * this.#segmentLength && this.#files(spareName).length < spares;
     if (spare) moveIfThere(path, this.#path(writer, segment, 'spare'));
     else rmSync(path, { force: true });
+  }
+
+  /** Whether a segment is there to be read, whatever a list says that was made while it was renamed. */
+  holds(writer: number, segment: number): boolean {
+    return (['journal', 'closed'] as const).some((state) => existsSync(this.#path(writer, segment, state)));
   }
 
   /** Where a segment lies while it is written to. */

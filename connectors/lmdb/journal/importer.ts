@@ -30,6 +30,9 @@ interface Step {
   readonly more: boolean;
 }
 
+/** More records than a page holds. */
+const farther = 65_536;
+
 /** Bytes of one transaction, about. */
 const chunk = 4 * 1024 * 1024;
 
@@ -111,6 +114,7 @@ export class Importer {
     const places = entry?.value ?? {};
     // Listed after the places were read: a writer that is in them and has no file any more is finished.
     const segments = this.#folder.list();
+    if (this.#hasMissed(places, segments)) return { bytes: 0, more: true };
     const limit = Math.ceil(chunk / Math.max(1, segments.size));
     const tails = [...segments].map(([writer, of]) => readTail(writer, of, places[writer], limit));
     const forsaken = tails.filter((tail) => tail.forsaken);
@@ -151,6 +155,14 @@ export class Importer {
     return { bytes, more: again || !written || tails.some((tail) => tail.bytes >= limit) };
   }
 
+  /** A list does not show a file that is renamed meanwhile: its writer must not count as finished. */
+  #hasMissed(places: Places, segments: Segments): boolean {
+    return Object.entries(places).some(
+      ([writer, { segment, ended }]) =>
+        !segments.has(Number(writer)) && ended !== true && this.#folder.holds(Number(writer), segment),
+    );
+  }
+
   #isNews(places: Places, segments: Segments, tails: readonly Tail[]): boolean {
     const finished = Object.keys(places).some((writer) => !segments.has(Number(writer)));
     // A file whose removal is undone by a power cut must still find its place.
@@ -165,8 +177,16 @@ export class Importer {
   /** Where the row goes on. A damaged page may not show how far it went; no number of a sealed batch is given again. */
   #endOf(lane: LaneId): RowEnd {
     const { sequence, cumulative } = this.#records.endOf(lane, importedRow);
-    const sealed = sealedTo(this.#batches.list(lane)).get(importedRow) ?? 0;
-    return { sequence: Math.max(sequence, sealed), cumulative };
+    return { sequence: Math.max(sequence, this.#sealedTo(lane, sequence)), cumulative };
+  }
+
+  /** Where a batch cannot be read its lane says so; the other lanes must not wait for it. */
+  #sealedTo(lane: LaneId, sequence: number): number {
+    try {
+      return sealedTo(this.#batches.list(lane)).get(importedRow) ?? 0;
+    } catch {
+      return sequence + farther;
+    }
   }
 
   /** Returns in how many lanes it is. */

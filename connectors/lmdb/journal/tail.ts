@@ -93,8 +93,10 @@ class TailReader implements Tail {
     const { segment } = this.place;
     const next = this.#segments.find((other) => other.segment > segment);
     const own = this.#segments.find((other) => other.segment === segment);
-    const file = own && open(own);
-    if (own === undefined || file === undefined) return this.#enter(next);
+    if (own === undefined) return this.#enter(next);
+    const file = open(own);
+    // It may only have got another name: the next list tells.
+    if (file === undefined) return false;
     try {
       const header = readHeader(file);
       if (header?.writer !== this.writer || header.segment !== segment) {
@@ -106,6 +108,7 @@ class TailReader implements Tail {
       do {
         if (this.#readFrames(own, file) === 'more') return false;
       } while ((own.closed || this.#lacks(next)) && this.#skipDamage(file));
+      this.#missLast(own, next);
       this.ended = next === undefined && own.closed;
       if (this.ended && this.#isBroken(file)) this.broken = own.path;
       this.forsaken = next === undefined && !own.closed && isForsaken(file, header);
@@ -123,14 +126,15 @@ class TailReader implements Tail {
 
   /** Whether frames are missing between here and the next segment. */
   #lacks(next: SegmentFile | undefined): boolean {
-    if (next === undefined) return false;
-    const file = open(next);
-    if (file === undefined) return true;
-    try {
-      return readHeader(file)?.frame !== this.place.frame;
-    } finally {
-      closeSync(file);
-    }
+    return next !== undefined && firstFrameOf(next) !== this.place.frame;
+  }
+
+  /** What the next segment goes on behind was in this one, which is kept as it is. */
+  #missLast(own: SegmentFile, next: SegmentFile | undefined): void {
+    const frame = (next && firstFrameOf(next)) ?? 0;
+    if (frame <= this.place.frame) return;
+    this.#damaged(own, `its last ${frame - this.place.frame} groups are missing`);
+    this.place = { ...this.place, frame };
   }
 
   #readFrames(own: SegmentFile, file: number): 'more' | 'end' {
@@ -216,6 +220,17 @@ function open({ path }: SegmentFile): number | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
+  }
+}
+
+/** The number of its first frame; `undefined` when it cannot be told. */
+function firstFrameOf(segment: SegmentFile): number | undefined {
+  const file = open(segment);
+  if (file === undefined) return undefined;
+  try {
+    return readHeader(file)?.frame;
+  } finally {
+    closeSync(file);
   }
 }
 
