@@ -7,7 +7,8 @@ import { Environment } from './environment.js';
 import { HeldDiscards } from './held-discards.js';
 import { Appender } from './journal/appender.js';
 import { JournalFolder } from './journal/folder.js';
-import { Importer, type JournalLogger, placesIn } from './journal/importer.js';
+import { Importer, placesIn } from './journal/importer.js';
+import type { SpoolLogger } from './journal/retiring.js';
 import { Landed } from './landed.js';
 import { Proofs } from './proofs.js';
 import { Queues } from './queues.js';
@@ -35,7 +36,7 @@ const landedPart = 16;
 export type Parts = Awaited<ReturnType<typeof openParts>>;
 
 /** Opens the environment and the journal, and builds over them what the spool is made of. */
-export async function openParts(options: LmdbSpoolOptions, logger: JournalLogger) {
+export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger) {
   const { path, maxSize, maxUnproven = maxSize / 10 } = options;
   const opened = await Environment.open('spool', path, mapSizeFor(maxSize), (environment) => {
     const claim = new Claim(environment);

@@ -4,7 +4,7 @@ import type { Claim } from './claim.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { Discards } from './discards.js';
 import type { HeldDiscards } from './held-discards.js';
-import type { JournalLogger } from './journal/importer.js';
+import type { SpoolLogger } from './journal/retiring.js';
 import type { Landed } from './landed.js';
 import { merge } from './merge.js';
 import { endsOf, isBefore, rangesOf } from './ranges.js';
@@ -23,7 +23,7 @@ export class Sealing {
   readonly #held: HeldDiscards;
   readonly #landed: Landed;
   readonly #strangers: Strangers;
-  readonly #logger: JournalLogger;
+  readonly #logger: SpoolLogger;
   /** The batches of which it was told that they have lost rows. */
   readonly #told = new Set<string>();
 
@@ -36,7 +36,7 @@ export class Sealing {
     held: HeldDiscards,
     landed: Landed,
     strangers: Strangers,
-    logger: JournalLogger,
+    logger: SpoolLogger,
   ) {
     this.#claim = claim;
     this.#records = records;

@@ -18,7 +18,7 @@ import {
   type StoredRecord,
   type Waiting,
 } from '../../core/index.js';
-import type { JournalLogger } from './journal/importer.js';
+import type { SpoolLogger } from './journal/retiring.js';
 import { Opened } from './opened.js';
 import { type LmdbSpoolOptions, openParts, type Parts } from './parts.js';
 
@@ -38,11 +38,11 @@ const readerCheckEvery = 60_000;
  */
 export class LmdbSpool implements Spool {
   readonly #options: LmdbSpoolOptions;
-  readonly #logger: JournalLogger;
+  readonly #logger: SpoolLogger;
   readonly #parts = new Opened<Parts>();
   #readersCheckedAt = 0;
 
-  constructor(options: LmdbSpoolOptions, logger: JournalLogger) {
+  constructor(options: LmdbSpoolOptions, logger: SpoolLogger) {
     this.#options = options;
     this.#logger = logger;
   }

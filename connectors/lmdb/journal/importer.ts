@@ -1,5 +1,5 @@
 import { failpoint } from '../../../core/failpoint.js';
-import type { LaneId, Logger } from '../../../core/index.js';
+import type { LaneId } from '../../../core/index.js';
 import { type Batches, sealedTo } from '../batches.js';
 import type { Db, Environment } from '../environment.js';
 import type { Filling } from '../filling.js';
@@ -10,13 +10,9 @@ import type { Strangers } from '../strangers.js';
 import { importedRow, type RowEnd, Writer } from '../writers.js';
 import { Ends } from './ends.js';
 import type { JournalFolder, SegmentFile, Segments } from './folder.js';
+import { type Places, Retiring, type SpoolLogger } from './retiring.js';
 import { type JournalRecord, recordsOf } from './segment.js';
 import { type Place, readTail, type Tail } from './tail.js';
-
-export type JournalLogger = Pick<Logger, 'error' | 'warn'>;
-
-/** How far each writer's journal is in LMDB, and whether nothing of it will ever follow. */
-export type Places = Readonly<Record<string, Place & { readonly ended?: boolean }>>;
 
 const placesKey = Buffer.from('places');
 
@@ -48,11 +44,9 @@ export class Importer {
   readonly #records: Records;
   readonly #batches: Batches;
   readonly #strangers: Strangers;
-  readonly #logger: JournalLogger;
+  readonly #retiring: Retiring;
   readonly #places: Db<Places>;
   readonly #lanes = new Map<string, readonly LaneId[]>();
-  /** What was reported of each file that is not finished. */
-  readonly #damaged = new Map<string, Set<string>>();
   readonly #ends = new Ends();
   #running: Promise<Step> | undefined;
 
@@ -63,7 +57,7 @@ export class Importer {
     records: Records,
     batches: Batches,
     strangers: Strangers,
-    logger: JournalLogger,
+    logger: SpoolLogger,
   ) {
     this.#environment = environment;
     this.#places = places;
@@ -71,7 +65,7 @@ export class Importer {
     this.#records = records;
     this.#batches = batches;
     this.#strangers = strangers;
-    this.#logger = logger;
+    this.#retiring = new Retiring(folder, logger);
   }
 
   /** Bytes that are not in LMDB yet, about. */
@@ -147,8 +141,8 @@ export class Importer {
     );
     failpoint?.('import.committed');
     if (written) {
-      this.#reportMissing(places, segments);
-      for (const tail of tails) this.#finish(tail, segments.get(tail.writer) ?? []);
+      this.#retiring.reportMissing(places, segments);
+      for (const tail of tails) this.#retiring.finish(tail, segments.get(tail.writer) ?? []);
     }
     failpoint?.('import.finished');
     const bytes = tails.reduce((sum, tail) => sum + tail.bytes, 0);
@@ -208,50 +202,6 @@ export class Importer {
   #close(writer: number, segments: readonly SegmentFile[], { segment }: Place): void {
     const file = segments.find((other) => other.segment === segment);
     if (file !== undefined) this.#folder.close(writer, file);
-  }
-
-  /** Reports damage and gives up what is in LMDB; a damaged file is kept under another name. */
-  #finish({ writer, place, ended, damages, broken }: Tail, segments: readonly SegmentFile[]): void {
-    for (const { segment, path, what } of damages) {
-      if (!this.#isNewDamage(`${writer}/${segment}`, what)) continue;
-      this.#logger.error(
-        {},
-        `the journal ${path} is damaged: ${what}; what can be read is kept, ` +
-          'requests that were answered may be lost: look after the disk',
-      );
-    }
-    if (broken !== undefined) {
-      this.#logger.warn(
-        {},
-        `the journal ${broken} ends with a group that is not whole: it was cut off as its process ended, before ` +
-          'anyone was answered; if no process was killed and no power lost, look after the disk',
-      );
-    }
-    for (const file of segments) {
-      if (file.segment > place.segment || (file.segment === place.segment && !ended)) continue;
-      if (this.#damaged.delete(`${writer}/${file.segment}`)) this.#folder.setAside(writer, file);
-      else this.#folder.retire(writer, file);
-    }
-  }
-
-  /** A file goes when its end was read, or, if nothing was ever in it, at its writer's will. */
-  #reportMissing(places: Places, segments: Segments): void {
-    for (const [writer, { segment, frame, ended }] of Object.entries(places)) {
-      if (segments.has(Number(writer)) || ended === true || frame === 1) continue;
-      this.#logger.error(
-        {},
-        `the journal ${this.#folder.pathOf(Number(writer), segment)} is missing: it was read up to group ${frame - 1}, ` +
-          'later requests that were answered may be lost: put the file back, or look after the disk',
-      );
-    }
-  }
-
-  /** A file that is read in several steps shows the same damage in each. */
-  #isNewDamage(file: string, what: string): boolean {
-    const known = this.#damaged.get(file) ?? new Set();
-    if (known.has(what)) return false;
-    this.#damaged.set(file, known.add(what));
-    return true;
   }
 
   #lanesOf(names: Buffer): readonly LaneId[] {
