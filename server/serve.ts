@@ -117,12 +117,14 @@ function obeySignals({ supervisor, lifecycle, config, logger, reload }: Obedient
   process.on('SIGINT', (signal) => void end(signal));
   const terminal = new Terminal();
   const hangUp = async () => {
-    if (await terminal.isGone()) {
-      if (since === undefined) await end('SIGHUP, the terminal is gone');
-    } else if (since === undefined) {
+    let gone = await terminal.isGone();
+    if (!gone && since === undefined) {
       // What is wrong is in the log.
       await reload.run().catch(() => undefined);
+      // On a busy machine it may take longer to go.
+      gone = await terminal.isGone();
     }
+    if (gone && since === undefined) await end('SIGHUP, the terminal is gone');
   };
   process.on('SIGHUP', () => void hangUp());
   return () => since !== undefined;

@@ -424,7 +424,6 @@ ${duckdb('local', ', threads: many')}pipelines:
     await eventually(
       'all have ended',
       async () => [pid, ...processes.map((each) => each.pid)].every((each) => !isAlive(each)) || undefined,
-      5000,
     );
   });
 });
