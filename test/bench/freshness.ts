@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { eventually } from '../support/hookline.js';
 import { percentile, type Report } from './report.js';
 import type { Extent, Scenario } from './scenario.js';
 import { SteadySender } from './steady.js';
@@ -21,6 +22,12 @@ async function watch(rate: number, report: Report, extent: Extent): Promise<void
   const { urls } = await server.token();
   const client = new pg.Client({ connectionString: warehouse.database });
   await client.connect();
+  await eventually('the table is made', async () => {
+    const { rows } = await client.query<{ table: string | null }>(
+      `SELECT to_regclass('bench')::text AS table`,
+    );
+    return rows[0]?.table ?? undefined;
+  });
   const sender = await SteadySender.open(urls['1'] as string, 64);
   const seen = new Map<string, number>();
   let over = false;
