@@ -62,6 +62,8 @@ export async function fill(
   // A sender whose token was never found to be good has but a part of the spool: seven million of these records.
   await server.start();
   for (const one of [url].flat()) await fetch(one, { method: 'POST', body });
+  // An ack worker asks about a sender within a second, and is told within another.
+  await sleep(4000);
   await server.cli('drain');
   await server.stop();
   await server.start('--role', 'ack,admin');
