@@ -97,7 +97,7 @@ export class Sealing {
     const note = this.#discards.noting(lane, discarded, epoch);
     const hold = this.#held.holding(lane, discarded, epoch);
     const count = this.#strangers.judging(lane, [...rows, ...dropped]);
-    const drop = this.#records.removing(lane, dropped.map(positionOf));
+    const drop = this.#records.pages.removing(lane, dropped.map(positionOf));
     await this.#claim.batch(() => {
       if (entry !== undefined) this.#batches.put(lane, entry);
       drop();
@@ -131,7 +131,7 @@ export class Sealing {
       outcome === 'landed'
         ? this.#landed.noting(batch, this.#claim.epoch)
         : this.#burying(lane, entry, outcome);
-    const removals = entry.ranges.map((range) => this.#records.removingRange(lane, range));
+    const removals = entry.ranges.map((range) => this.#records.pages.removingRange(lane, range));
     await this.#claim.batch(() => {
       note();
       this.#batches.remove(lane, entry);

@@ -172,7 +172,7 @@ describe('the records of an LMDB environment', () => {
         const gone = [...row.keys()].filter(() => random.chance(0.2));
         for (const sequence of gone) row.delete(sequence);
         await change(
-          records.removing(
+          records.pages.removing(
             lane,
             gone.map((sequence) => ({ writer, sequence })),
           ),
@@ -181,7 +181,7 @@ describe('the records of an LMDB environment', () => {
         const from = random.chance(0.5) ? low : low + random.below(high - low + 1);
         const to = from + random.below(high - from + 1);
         for (const sequence of [...row.keys()]) if (sequence >= from && sequence <= to) row.delete(sequence);
-        await change(records.removingRange(lane, { writer, from, to }));
+        await change(records.pages.removingRange(lane, { writer, from, to }));
       }
       const left = [...row.keys()].sort((a, b) => a - b);
       const label = `SEED=${seed}, round ${round}`;
@@ -235,7 +235,7 @@ describe('the records of an LMDB environment', () => {
   it('are taken out by the hundred thousand', async () => {
     await change(() => records.put(lane, { writer: 0, sequence: 1 }, someEntry(10), 10));
     const positions = Array.from({ length: 300_000 }, (_, index) => ({ writer: 0, sequence: index + 1 }));
-    await change(records.removing(lane, positions));
+    await change(records.pages.removing(lane, positions));
     expect(records.lanes()).to.deep.equal([]);
   });
 
@@ -248,8 +248,8 @@ describe('the records of an LMDB environment', () => {
       });
       filling.end();
     });
-    await change(records.removingRange(lane, { writer: 0, from: 1, to: 200 }));
-    await change(records.removing(others[0] as never, [{ writer: 0, sequence: 100 }]));
+    await change(records.pages.removingRange(lane, { writer: 0, from: 1, to: 200 }));
+    await change(records.pages.removing(others[0] as never, [{ writer: 0, sequence: 100 }]));
     expect(records.lanes()).to.deep.equal(others);
     const ids = entries.map(({ requestId }) => requestId);
     const range = { writer: 0, from: 1, to: 1000 };
