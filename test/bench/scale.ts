@@ -6,7 +6,7 @@ import { pluginOf } from '../../core/conformance/instantiate.js';
 import { mint as mintToken } from '../../core/mint.js';
 import { eventually, Hookline } from '../support/hookline.js';
 import { memoryOf } from '../support/process-usage.js';
-import { fill } from './draining.js';
+import { fill, prove } from './draining.js';
 import { body, type Generator } from './load.js';
 import { median, type Report } from './report.js';
 import { interleaved, showLoad } from './rounds.js';
@@ -136,6 +136,7 @@ async function backlog(records: number, report: Report, load: Generator): Promis
   const { server } = warehouse;
   const { urls } = await server.token();
   const url = urls['1'] as string;
+  await prove(warehouse, url);
   await fill(warehouse, url, records, load);
   const starts: number[] = [];
   for (let n = 0; n < 3; n++) {
