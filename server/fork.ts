@@ -24,6 +24,13 @@ export function forkAck(): Process {
   return Object.assign(worker, { pid: worker.process.pid });
 }
 
+/**
+ * MiB of each half of V8's young generation, 16 by default: a batch lives longer than either, and less lies about,
+ * 30 MiB in all, at the same speed.
+ */
+const youngGeneration = 4;
+
 export function forkLoad(): Process {
-  return fork(childFile, { serialization: 'advanced' });
+  const execArgv = [...process.execArgv, `--max-semi-space-size=${youngGeneration}`];
+  return fork(childFile, { serialization: 'advanced', execArgv });
 }

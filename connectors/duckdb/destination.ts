@@ -87,17 +87,15 @@ export class DuckDBDestination implements Destination {
     if (!/^[0-9a-f-]{36}$/i.test(batch.id)) throw new PermanentError(`${doing}: ${batch.id} is no UUID`);
     const ledger = this.#quote(this.#options.ledger);
     await this.#opened.alone(doing, signal, async (connection) => {
-      await connection.run('BEGIN TRANSACTION');
       const plain = await this.#isPlain(connection, batch.table);
-      // As text, not as a parameter: only a constant is compared with the row groups' bounds.
-      const landed = await connection.runAndReadAll(
-        `SELECT 1 FROM ${ledger} WHERE batch_id = '${batch.id}'::UUID`,
+      // The id as text, not as a parameter: only a constant is compared with the row groups' bounds. In one call, as
+      // the next batch is read meanwhile, and each call's answer waits for a part of that.
+      const entered = await connection.run(
+        `BEGIN TRANSACTION; INSERT INTO ${ledger} (batch_id, table_name, rows, bytes)
+          SELECT '${batch.id}'::UUID, ${quoteText(batch.table)}, ${batch.rows.length}, ${batch.bytes}
+           WHERE NOT EXISTS (FROM ${ledger} WHERE batch_id = '${batch.id}'::UUID)`,
       );
-      if (landed.currentRowCount > 0) return;
-      await connection.run(
-        `INSERT INTO ${ledger} (batch_id, table_name, rows, bytes) VALUES ('${batch.id}'::UUID, ` +
-          `${quoteText(batch.table)}, ${batch.rows.length}, ${batch.bytes})`,
-      );
+      if (entered.rowsChanged === 0) return;
       failpoint?.('duckdb.entered');
       await this.#append(connection, batch, plain, signal);
       signal.throwIfAborted();

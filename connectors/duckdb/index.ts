@@ -11,7 +11,7 @@ export default definePlugin({
     schema: z.string().default('main').describe('The schema of its tables; made when it is missing'),
     ledger: z.string().default('__hookline_batches').describe('The table of landed batches, in the schema'),
     memoryLimit: bytes()
-      .default(128 * 1024 ** 2)
+      .default(72 * 1024 ** 2)
       .describe('How much memory DuckDB may take, within the load process; it fills it as a cache'),
     threads: z.int().min(1).max(1024).default(2).describe('How many threads DuckDB may use'),
     releaseAfter: duration()
