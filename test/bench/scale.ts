@@ -28,6 +28,9 @@ export const scale: Scenario = {
   },
 };
 
+/** Milliseconds after the start, until V8 has collected what it left, in one process after the other. */
+const settled = 60_000;
+
 const count = (n: number) => n.toLocaleString('en-US');
 
 function configurationOf(
@@ -50,7 +53,7 @@ async function pipelines(report: Report, { rounds, seconds, short }: Extent, loa
     const begun = performance.now();
     await server.start();
     const started = performance.now() - begun;
-    await sleep(3000);
+    await sleep(settled);
     const before = await cpuByRole(server);
     await sleep(10_000);
     const after = await cpuByRole(server);
@@ -141,10 +144,12 @@ async function backlog(records: number, report: Report, load: Generator): Promis
   const starts: number[] = [];
   for (let n = 0; n < 3; n++) {
     starts.push(await startToAck(server, url));
-    const watch = await watchMemory(server);
-    await sleep(5000);
-    const memory = watch();
-    if (n === 2) memory(report, `backlog of ${count(records)}`);
+    if (n === 2) {
+      const watch = await watchMemory(server);
+      await sleep(5000);
+      watch()(report, `backlog of ${count(records)}`);
+    }
+    // At once, as it drains.
     await server.stop();
   }
   const goal = records === 1_000_000 ? 1 : undefined;
