@@ -12,8 +12,8 @@ export interface AppendTarget {
 
 /**
  * Appends rows to a table of the chart's columns, within the connection's transaction, by the functions of DuckDB's C
- * interface: what the API puts around them, for values that may be NULL and may be read again, takes as long as all
- * the rest. Bodies go in as bytes, which DuckDB checks to be UTF-8.
+ * interface: what the API puts around them, for values that may be NULL and may be read again, takes a fourth as long
+ * again. Bodies go in as bytes, which DuckDB checks to be UTF-8.
  * https://duckdb.org/docs/stable/clients/c/appender, https://duckdb.org/docs/stable/clients/c/vector
  */
 export async function appendRows(

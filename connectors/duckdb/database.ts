@@ -136,7 +136,7 @@ export class Database {
           // Each checkpoint compresses the last 122,880 rows anew: with 128 MiB it drains an eighth slower, with the
           // default of 16 MiB half as fast. After a crash a log of that size is read in 0.7 s.
           checkpoint_threshold: '256MiB',
-          // What it frees goes back to the system: 510 MiB of the load process become 340, no slower.
+          // What it frees goes back to the system: these two alone made 340 MiB of 510 of the load process, no slower.
           allocator_background_threads: 'true',
           allocator_flush_threshold: '8MiB',
           errors_as_json: 'true',
