@@ -21,7 +21,7 @@ destinations:
     path: ./data/warehouse.duckdb
     # Any destination also takes these. A batch is written when it has so many rows or bytes, or when
     # its oldest row has waited so long.
-    # flush: { rows: 10000, bytes: 16MiB, every: 1s }
+    # flush: { rows: 10000, bytes: 6MiB, every: 1s }
     # concurrency: 1              # batches written at once
     # timeout: 5m                 # how long one write may take before it is tried again
 

@@ -13,6 +13,6 @@ export default definePlugin({
     'hours. Two tries that overlap are told apart by ClickHouse, within its window of deduplication. Materialized ' +
     'views are outside of this.',
   // Each batch is a part on its disk, which it has to merge: fewer and larger ones than elsewhere.
-  defaults: { flush: { rows: 50_000, bytes: '32MiB', every: '2s' }, concurrency: 2, timeout: '5m' },
+  defaults: { flush: { rows: 50_000, bytes: '12MiB', every: '2s' }, concurrency: 2, timeout: '5m' },
   create: (options) => new ClickhouseDestination(options),
 });

@@ -1,11 +1,12 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { failpoint } from '../../core/failpoint.js';
 import { canonical, openDatabase } from './database-file.js';
-import { faultOf, instructed } from './errors.js';
+import { faultOf, instructed, isOutOfMemory } from './errors.js';
+import { MemoryAllowance } from './memory-allowance.js';
 
 export interface DatabaseSettings {
-  /** Bytes. */
-  readonly memoryLimit: number;
+  /** Bytes; without it as many as writing turns out to need. */
+  readonly memoryLimit?: number | undefined;
   readonly threads: number;
   /** Milliseconds. */
   readonly releaseAfter: number;
@@ -25,6 +26,7 @@ const databases = new Map<string, Database>();
 export class Database {
   readonly path: string;
   readonly #settings: DatabaseSettings;
+  readonly #memory: MemoryAllowance;
   #users = 0;
   #active = 0;
   #instance: Promise<DuckDBInstance> | undefined;
@@ -38,6 +40,7 @@ export class Database {
   private constructor(path: string, settings: DatabaseSettings) {
     this.path = path;
     this.#settings = settings;
+    this.#memory = new MemoryAllowance(settings.memoryLimit);
   }
 
   /** To be given back by `release`. Opens nothing. */
@@ -72,7 +75,24 @@ export class Database {
     signal: AbortSignal,
     work: (connection: DuckDBConnection) => Promise<T>,
   ): Promise<T> {
-    const using = this.#use(doing, signal, work);
+    return await this.#counted(this.#use(doing, signal, work, false));
+  }
+
+  /**
+   * As `use`, and one at a time: two transactions that write would conflict. Where it takes more memory than the
+   * database has, that has more the next time, as far as it may; what only reads has to do with what there is.
+   */
+  async alone<T>(
+    doing: string,
+    signal: AbortSignal,
+    work: (connection: DuckDBConnection) => Promise<T>,
+  ): Promise<T> {
+    const mine = this.#turn.then(() => this.#counted(this.#use(doing, signal, work, true)));
+    this.#turn = mine.catch(() => {});
+    return await sooner(mine, signal);
+  }
+
+  async #counted<T>(using: Promise<T>): Promise<T> {
     this.#uses.add(using);
     try {
       return await using;
@@ -81,21 +101,11 @@ export class Database {
     }
   }
 
-  /** As `use`, and one at a time: two transactions that write would conflict. */
-  async alone<T>(
-    doing: string,
-    signal: AbortSignal,
-    work: (connection: DuckDBConnection) => Promise<T>,
-  ): Promise<T> {
-    const mine = this.#turn.then(() => this.use(doing, signal, work));
-    this.#turn = mine.catch(() => {});
-    return await sooner(mine, signal);
-  }
-
   async #use<T>(
     doing: string,
     signal: AbortSignal,
     work: (connection: DuckDBConnection) => Promise<T>,
+    writes: boolean,
   ): Promise<T> {
     signal.throwIfAborted();
     clearTimeout(this.#timer);
@@ -109,10 +119,11 @@ export class Database {
         signal.throwIfAborted();
         return await work(connection);
       } catch (error) {
-        // After a failed write to the disk it refuses everything until it is opened anew.
-        if (['FATAL', 'INTERNAL', 'IO'].includes(faultOf(error)?.type ?? '')) this.#spoiled = true;
+        const isShort = writes && isOutOfMemory(error);
+        // After a failed write to the disk it refuses everything until it is opened anew; memory it is given then.
+        if (isShort || ['FATAL', 'INTERNAL', 'IO'].includes(faultOf(error)?.type ?? '')) this.#spoiled = true;
         signal.throwIfAborted();
-        throw instructed(error, doing);
+        throw isShort ? this.#memory.short(doing, error) : instructed(error, doing);
       } finally {
         signal.removeEventListener('abort', abort);
         connection.closeSync();
@@ -126,13 +137,12 @@ export class Database {
   async #open(doing: string): Promise<DuckDBInstance> {
     while (this.#closing !== undefined) await this.#closing;
     if (this.#instance === undefined) {
-      const { memoryLimit, threads } = this.#settings;
       this.#generation += 1;
-      this.#instance = openDatabase(
+      const opening = openDatabase(
         this.path,
         {
-          memory_limit: `${memoryLimit}B`,
-          threads: String(threads),
+          memory_limit: `${this.#memory.take()}B`,
+          threads: String(this.#settings.threads),
           // Each checkpoint compresses the last 122,880 rows anew: with 128 MiB it drains an eighth slower, with the
           // default of 16 MiB half as fast. After a crash a log of that size is read in 0.7 s.
           checkpoint_threshold: '256MiB',
@@ -147,8 +157,10 @@ export class Database {
         },
         doing,
       );
-      this.#instance.catch(() => {
+      this.#instance = opening.catch((error: unknown) => {
         this.#instance = undefined;
+        // Rows are read out of its log then.
+        throw isOutOfMemory(error) ? this.#memory.short(doing, error) : error;
       });
     }
     return await this.#instance;

@@ -50,6 +50,11 @@ export function faultOf(error: unknown): Fault | undefined {
   }
 }
 
+/** Whether it takes more memory than its limit: of a commit or a checkpoint only the text says so. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && /Out of Memory|\/[\d.]+ \w+ used\)/.test(error.message);
+}
+
 /** The instruction that an error of DuckDB's amounts to; one that is no such error is passed on. */
 export function instructed(error: unknown, doing: string): unknown {
   if (instructionOf(error) !== undefined) return error;

@@ -11,8 +11,10 @@ export default definePlugin({
     schema: z.string().default('main').describe('The schema of its tables; made when it is missing'),
     ledger: z.string().default('__hookline_batches').describe('The table of landed batches, in the schema'),
     memoryLimit: bytes()
-      .default(72 * 1024 ** 2)
-      .describe('How much memory DuckDB may take, within the load process; it fills it as a cache'),
+      .optional()
+      .describe(
+        'How much memory DuckDB may take, within the load process, as a cache too. Unless set 72MiB, and more where 2,048 rows at once need it',
+      ),
     threads: z.int().min(1).max(1024).default(2).describe('How many threads DuckDB may use'),
     releaseAfter: duration()
       .default(2000)
@@ -21,6 +23,6 @@ export default definePlugin({
   guarantee: ({ ledger }) =>
     `The rows of a batch and its entry in the ledger, the table ${ledger}, are one transaction of the DuckDB file, ` +
     'flushed to the disk. A batch that comes again finds its entry and adds nothing. The file is one copy on one disk.',
-  defaults: { flush: { rows: 10_000, bytes: '16MiB', every: '1s' }, concurrency: 1 },
+  defaults: { flush: { rows: 10_000, bytes: '6MiB', every: '1s' }, concurrency: 1 },
   create: (config) => new DuckDBDestination(config),
 });

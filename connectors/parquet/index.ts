@@ -11,7 +11,7 @@ export default definePlugin({
     "A batch is one file, named by the batch's id, which appears whole or not at all; a second one of that name " +
     'is never made, so a batch that comes again adds nothing, and there is no ledger. While hookline compact merges an ' +
     'hour, readers may see its rows twice for a moment, and never not at all.',
-  // Each batch is a file, and readers like few large ones; but writing one takes six times its bytes in memory.
-  defaults: { flush: { rows: 100_000, bytes: '32MiB', every: '1m' }, concurrency: 2, timeout: '10m' },
+  // Each batch is a file, and readers like few large ones; but each of its bytes takes some ten of memory.
+  defaults: { flush: { rows: 100_000, bytes: '8MiB', every: '1m' }, concurrency: 2, timeout: '10m' },
   create: (options, get) => new ParquetDestination(options, get(keys.metrics)),
 });

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { setFlagsFromString } from 'node:v8';
 import { loadConfig } from '../../config/load.js';
 import { builtins } from '../../connectors/index.js';
 import { messageOf } from '../../core/errors.js';
@@ -11,6 +12,12 @@ import { Terminal } from '../terminal.js';
 import { startAck } from './ack.js';
 import { startLoad } from './load.js';
 import type { Role, RoleAnswers, Start, SupervisorAnswers } from './role.js';
+
+/**
+ * Percent by which the load process's heap may grow, batches included, until V8 collects all that lies about: up to
+ * 300 by itself. It is said to a running V8 because that goes on where a later one does not know the flag.
+ */
+const heapGrowth = 150;
 
 /**
  * A process of the ack or the load role. It does what its supervisor says, and ends, in order, when the
@@ -56,6 +63,7 @@ class Child {
 
   async #start({ role: name, file, text, port }: Start): Promise<Role<RoleAnswers>> {
     process.title = `hookline ${name}`;
+    if (name === 'load') setFlagsFromString(`--heap-growing-percent=${heapGrowth}`);
     const logger = await createLogger(name);
     const config = await loadConfig(file, new Registry(builtins), { text });
     this.#grace = config.server.grace;

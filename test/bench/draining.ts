@@ -82,15 +82,25 @@ export async function fill(
   url: string | readonly string[],
   records: number,
   load: Generator,
+  what = body,
 ): Promise<void> {
   const { server } = warehouse;
   await server.start('--role', 'ack,admin');
-  while ((await warehouse.waiting()).records < records) await load(url, 64, 2);
+  while ((await warehouse.waiting()).records < records) await load(url, 64, 2, what);
   await server.stop();
 }
 
-/** From the first rows that have landed to the last: rows a second. The start is not what is measured. */
-async function drainOnce(warehouse: Warehouse, report: Report | undefined): Promise<number> {
+/**
+ * From the first rows that have landed to the last: rows a second. The start is not what is measured.
+ *
+ * @param report is told of the memory
+ * @param what whose memory it is, as the report has it
+ */
+export async function drainOnce(
+  warehouse: Warehouse,
+  report?: Report,
+  what: string = warehouse.kind,
+): Promise<number> {
   const { server } = warehouse;
   await server.start('--role', 'load,admin');
   const watch = await watchMemory(server);
@@ -103,7 +113,7 @@ async function drainOnce(warehouse: Warehouse, report: Report | undefined): Prom
   }
   const rate = ((await warehouse.landed()) - from) / ((performance.now() - since) / 1000);
   const memory = watch();
-  if (report !== undefined) memory(report, warehouse.kind);
+  if (report !== undefined) memory(report, what);
   await server.stop();
   return rate;
 }

@@ -7,6 +7,7 @@ import { freshness } from './freshness.js';
 import { landing } from './landing.js';
 import { findGenerator } from './load.js';
 import { describe, machine } from './machine.js';
+import { memory } from './memory.js';
 import { type Bar, picture } from './picture.js';
 import { print, Report, type ScenarioResult, shown } from './report.js';
 import { scale } from './scale.js';
@@ -16,7 +17,7 @@ import type { Extent, Scenario } from './scenario.js';
  * What Hookline costs, side by side in one run. The ratios are what counts: the figures themselves depend
  * on the machine, which the load generator shares.
  */
-const scenarios: readonly Scenario[] = [acks, landing, draining, freshness, scale];
+const scenarios: readonly Scenario[] = [acks, landing, draining, memory, freshness, scale];
 
 /** Of which figures the picture is made. */
 const bars: readonly (readonly [scenario: string, figure: string, name: string, own: boolean])[] = [

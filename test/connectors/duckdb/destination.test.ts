@@ -233,6 +233,54 @@ describe('the duckdb destination', () => {
       expect(await destination.latest?.('orders', 10, never)).to.deep.equal([]);
     });
 
+    describe('of which 2,048 take more memory than DuckDB has at first', () => {
+      const batches = () =>
+        Array.from({ length: 14 }, () =>
+          makeBatch(
+            'large',
+            Array.from({ length: 60 }, () => makeRow(JSON.stringify('x'.repeat(100_000)), 1.7e9)),
+          ),
+        );
+
+      it('land once it was given more, and others read meanwhile', async () => {
+        const path = newPath();
+        const destination = await ready(path, 'large');
+        const refusals: string[] = [];
+        const rows: Row[] = [];
+        for (const batch of batches()) {
+          for (let isThere = false; !isThere; ) {
+            await destination.write(batch, never).then(
+              () => (isThere = true),
+              (error) => {
+                expect(instructionOf(error), String(error)).to.equal('retry');
+                refusals.push(String(error));
+              },
+            );
+            const some = rows.length > 0 || isThere ? 1 : 0;
+            expect(await destination.latest?.('large', 1, never)).to.have.length(some);
+          }
+          rows.push(...batch.rows);
+        }
+        expect(refusals.length).to.be.within(1, 3);
+        expect(refusals[0]).to.match(
+          /than the 72MiB that DuckDB has, as 2,048 rows .* it has 144MiB from now on/,
+        );
+        await destinations.close();
+        const stored = await sql(path, 'SELECT __kdd_request_id FROM large ORDER BY ALL');
+        expect(stored.map(([id]) => id)).to.deep.equal(rows.map(({ requestId }) => requestId).toSorted());
+      }).timeout(60_000);
+
+      it('wait where memoryLimit forbids it, and it is said so', async () => {
+        const destination = await ready(newPath(), 'large', { memoryLimit: '72MiB' });
+        const write = async () => {
+          for (const batch of batches()) await destination.write(batch, never);
+        };
+        const error = await refused(write());
+        expect(instructionOf(error)).to.equal('retry');
+        expect(String(error)).to.match(/than the 72MiB that DuckDB has: raise memoryLimit/);
+      }).timeout(60_000);
+    });
+
     it('stores none of a batch in which a constraint refuses one', async () => {
       const path = newPath();
       const destination = await ready(path, 'orders');
