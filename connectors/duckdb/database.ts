@@ -119,11 +119,13 @@ export class Database {
         signal.throwIfAborted();
         return await work(connection);
       } catch (error) {
-        const isShort = writes && isOutOfMemory(error);
+        const isShort = isOutOfMemory(error);
         // After a failed write to the disk it refuses everything until it is opened anew; memory it is given then.
-        if (isShort || ['FATAL', 'INTERNAL', 'IO'].includes(faultOf(error)?.type ?? '')) this.#spoiled = true;
+        if ((isShort && writes) || ['FATAL', 'INTERNAL', 'IO'].includes(faultOf(error)?.type ?? ''))
+          this.#spoiled = true;
         signal.throwIfAborted();
-        throw isShort ? this.#memory.short(doing, error) : instructed(error, doing);
+        if (!isShort) throw instructed(error, doing);
+        throw writes ? this.#memory.short(doing, error) : this.#memory.asked(doing, error);
       } finally {
         signal.removeEventListener('abort', abort);
         connection.closeSync();

@@ -50,8 +50,13 @@ export function faultOf(error: unknown): Fault | undefined {
   }
 }
 
-/** Whether it takes more memory than its limit: of a commit or a checkpoint only the text says so. */
+/**
+ * Whether it takes more memory than its limit: of a commit, a checkpoint or the opening of a file only the text says
+ * so. What is wrong with a row quotes it, and the row may say anything.
+ */
 export function isOutOfMemory(error: unknown): boolean {
+  const fault = faultOf(error);
+  if (fault !== undefined && verdicts[fault.type] !== 'retry') return false;
   return error instanceof Error && /Out of Memory|\/[\d.]+ \w+ used\)/.test(error.message);
 }
 

@@ -31,9 +31,14 @@ export class MemoryAllowance {
     return this.#bytes;
   }
 
+  /** It did not do for one who only asks, for whom no more is taken. */
+  asked(doing: string, cause: unknown): RetryableError {
+    return new RetryableError(`${this.#had(doing)}: ask for less, or raise memoryLimit`, { cause });
+  }
+
   /** It did not do. There is more the next time, or the error says what to do. */
   short(doing: string, cause: unknown): RetryableError {
-    const had = `${doing}: it takes more memory than the ${written(this.#taken)} that DuckDB has`;
+    const had = this.#had(doing);
     if (this.#isFixed) {
       return new RetryableError(`${had}: raise memoryLimit, so that ${atOnce} fit into it, or leave it out`, {
         cause,
@@ -54,6 +59,10 @@ export class MemoryAllowance {
       `${had}, half of this machine's: set memoryLimit to what ${atOnce} take, on a machine that has it`,
       { cause },
     );
+  }
+
+  #had(doing: string): string {
+    return `${doing}: it takes more memory than the ${written(this.#taken)} that DuckDB has`;
   }
 }
 

@@ -295,6 +295,19 @@ describe('the duckdb destination', () => {
       expect(await destination.latest?.('picky', 5000, never)).to.have.length(3000);
     });
 
+    it('does not take what a row says for what DuckDB says of its memory', async () => {
+      const path = newPath();
+      const destination = await ready(path, 'orders');
+      await destination.close();
+      await sql(path, `CREATE TABLE numbers (${columns}, CHECK (__kdd_request_body::INT > 0))`);
+      await destination.open(never);
+      await destination.ensureTable('numbers', never);
+      const batch = makeBatch('numbers', [makeRow('"Out of Memory (71.7 MiB/72.0 MiB used)"')]);
+      const error = await refused(destination.write(batch, never));
+      expect(instructionOf(error)).to.equal('permanent');
+      expect(error.message).to.include('Out of Memory (71.7').and.not.to.include('2,048 rows');
+    });
+
     it('halts when the table is gone, and goes on once it is made again', async () => {
       const path = newPath();
       const destination = await ready(path, 'orders');
@@ -474,6 +487,14 @@ describe('the duckdb destination', () => {
         expect(instructionOf(error), text).to.equal('permanent');
         expect(error.message).to.include(words).and.not.to.include('exception_type');
       }
+    });
+
+    it('says of one that takes more memory than there is what would help', async () => {
+      const text = "SELECT string_agg(repeat('x', 100000) || range) FROM range(5000)";
+      const error = await refused(query(text));
+      expect(instructionOf(error), String(error)).to.equal('retry');
+      expect(error.message).to.match(/than the 72MiB that DuckDB has: ask for less, or raise memoryLimit$/);
+      expect((await query('SELECT 1')).rows).to.deep.equal([[1]]);
     });
 
     it('stops when the signal fires', async () => {
