@@ -1,7 +1,9 @@
 import type { LaneId } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
+import type { SpoolLogger } from './journal/retiring.js';
 import { afterLane, batchKey, lanePrefix } from './keys.js';
 import type { Range } from './ranges.js';
+import { twice } from './twice.js';
 
 /** What is written down of a sealed batch. Its bodies stay where they are, so they are written once. */
 export interface BatchEntry {
@@ -24,8 +26,8 @@ const wholeWidth = 2 ** 47;
 export class Batches {
   readonly #db: Db<BatchEntry>;
 
-  constructor(environment: Environment) {
-    this.#db = environment.db<BatchEntry>('batches');
+  constructor(environment: Environment, logger: SpoolLogger) {
+    this.#db = environment.db('batches', twice<BatchEntry>('a batch', logger));
   }
 
   /** The batches of the lane, oldest first: normally none or one. */

@@ -44,15 +44,15 @@ export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger) 
       environment,
       claim,
       records: new Records(environment),
-      batches: new Batches(environment),
+      batches: new Batches(environment, logger),
       dead: new DeadLetters(environment),
       discards: new Discards(environment),
       held: new HeldDiscards(environment, maxSize / heldPart),
       landed: new Landed(environment, maxSize / landedPart),
-      places: placesIn(environment),
+      places: placesIn(environment, logger),
       proofs: new Proofs(environment, claim),
       strangers: new Strangers(environment),
-      writers: new Writers(environment),
+      writers: new Writers(environment, logger),
     };
   });
   const { environment, claim, records, batches, dead, discards, held, landed, strangers, writers } = opened;

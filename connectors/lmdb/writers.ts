@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto';
 import type { LaneId } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
+import type { SpoolLogger } from './journal/retiring.js';
+import { twice } from './twice.js';
 
 const idKey = Buffer.from('id');
 const counterKey = Buffer.from('writers');
@@ -10,9 +12,9 @@ export class Writers {
   readonly #environment: Environment;
   readonly #meta: Db<number>;
 
-  constructor(environment: Environment) {
+  constructor(environment: Environment, logger: SpoolLogger) {
     this.#environment = environment;
-    this.#meta = environment.db<number>('meta');
+    this.#meta = environment.db('meta', twice<number>('its id or the count of its writers', logger));
   }
 
   /** What tells this spool from every other; made with it. */

@@ -7,6 +7,7 @@ import { merge } from '../merge.js';
 import { bodyLengthOf, setCrc, setCumulative, timestampOf } from '../record.js';
 import type { Records } from '../records.js';
 import type { Strangers } from '../strangers.js';
+import { twice } from '../twice.js';
 import { importedRow, type RowEnd, Writer } from '../writers.js';
 import { Ends } from './ends.js';
 import type { JournalFolder, SegmentFile, Segments } from './folder.js';
@@ -17,8 +18,8 @@ import { type Place, readTail, type Tail } from './tail.js';
 const placesKey = Buffer.from('places');
 
 /** The database in which an importer keeps how far it is. */
-export function placesIn(environment: Environment): Db<Places> {
-  return environment.db<Places>('journal', undefined, true);
+export function placesIn(environment: Environment, logger: SpoolLogger): Db<Places> {
+  return environment.db('journal', twice<Places>('how far its journals were read', logger), true);
 }
 
 interface Step {

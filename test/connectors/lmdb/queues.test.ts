@@ -8,6 +8,7 @@ import { Queues } from '../../../connectors/lmdb/queues.js';
 import { rangesOf } from '../../../connectors/lmdb/ranges.js';
 import { encodeRecord } from '../../../connectors/lmdb/record.js';
 import { Records } from '../../../connectors/lmdb/records.js';
+import { silent } from '../../../core/conformance/instantiate.js';
 import { laneId, type StoredRecord } from '../../../core/spool.js';
 
 describe('reading thousands of records of an LMDB environment', () => {
@@ -23,7 +24,7 @@ describe('reading thousands of records of an LMDB environment', () => {
     await Environment.open('spool', path, 2 ** 30, (opened) => {
       environment = opened;
       records = new Records(opened);
-      queues = new Queues(opened, records, new Batches(opened));
+      queues = new Queues(opened, records, new Batches(opened, silent));
     });
   });
   afterEach(async () => {
