@@ -68,8 +68,8 @@ async function pipelines(report: Report, { rounds, seconds, short }: Extent, loa
     );
     for (const [role, pids] of await roles(server)) {
       report.figure(
-        `${count(n)} pipelines: memory of ${role}, idle`,
-        Math.max(...pids.map((pid) => memoryOf(pid).resident)),
+        `${count(n)} pipelines: memory of ${role} for itself, idle`,
+        Math.max(...pids.map((pid) => memoryOf(pid).own)),
         'MiB',
       );
     }
