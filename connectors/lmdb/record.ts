@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Position, SpoolRecord, StoredRecord } from '../../core/index.js';
-import { readUuid, writeUuid } from './uuid.js';
+import { SenderCache } from './sender-cache.js';
+import { writeUuid } from './uuid.js';
 
 /** Where a record lies: within its lane, by the writer that appended it and its place in that writer's row. */
 export interface RecordPosition {
@@ -121,15 +122,9 @@ function writeRequestId(bytes: Buffer, offset: number, id: string): void {
   }
 }
 
-/**
- * Decodes records out of bytes that are never written again: bodies and digests are views of them. Neighbours mostly
- * are of the same sender, whose key and digest are then decoded once.
- */
+/** Decodes records out of bytes that are never written again: bodies are views of them. */
 export class RecordReader {
-  #bytes: Buffer = Buffer.alloc(at.body);
-  #start = 0;
-  #key = readUuid(this.#bytes, at.key);
-  #tokenDigest: Uint8Array = new Uint8Array(at.body - at.digest);
+  readonly #senders = new SenderCache();
 
   /**
    * An entry that the disk has changed comes out as damaged, whatever can be read of it.
@@ -137,35 +132,23 @@ export class RecordReader {
    */
   read(from: Buffer, first: number, last: number, position: Position, isKnown = false): StoredRecord {
     const { bytes, start, end } = whole(from, first, last);
-    this.#meet(bytes, start);
     const flags = bytes[start + at.flags] as number;
     const isWhole = isKnown || bytes.readUInt32BE(start + at.crc) === crcOf(bytes, start, end);
     const damaged = !isWhole || (flags & damagedFlag) !== 0;
     const requestId = bytes.toString('latin1', start + at.requestId, start + at.key);
+    const { key, tokenDigest } = this.#senders.read(bytes, start + at.key);
     return {
       requestId: damaged ? requestId.replace(/[^ -~]/g, '?') : requestId,
       timestamp: finite(bytes.readDoubleBE(start + at.timestamp)),
-      key: this.#key,
+      key,
       body: bytes.subarray(start + at.body, end),
-      tokenDigest: this.#tokenDigest,
+      tokenDigest,
       authenticated: (flags & authenticatedFlag) !== 0,
       unproven: (flags & unprovenFlag) !== 0,
       released: (flags & releasedFlag) !== 0,
       damaged,
       position,
     };
-  }
-
-  #meet(bytes: Buffer, start: number): void {
-    for (let offset: number = at.key; offset < at.body; offset++) {
-      if (bytes[start + offset] === this.#bytes[this.#start + offset]) continue;
-      this.#key = readUuid(bytes, start + at.key);
-      const digest = bytes.byteOffset + start + at.digest;
-      this.#tokenDigest = new Uint8Array(bytes.buffer, digest, at.body - at.digest);
-      break;
-    }
-    this.#bytes = bytes;
-    this.#start = start;
   }
 }
 
@@ -181,8 +164,10 @@ function finite(value: number): number {
 
 const nowhere = positionAt({ writer: 0, sequence: 0 });
 
+const single = new RecordReader();
+
 export function decodeRecord(bytes: Buffer): StoredEntry {
-  return entryOf(new RecordReader().read(bytes, 0, bytes.length, nowhere));
+  return entryOf(single.read(bytes, 0, bytes.length, nowhere));
 }
 
 /** A record without its place. */

@@ -19,6 +19,7 @@ import type { RowEnd } from './writers.js';
 /** The records of all lanes, sealed or not, each stored once for each lane it is in. They lie in pages. */
 export class Records {
   readonly pages: Pages;
+  readonly #reader = new RecordReader();
 
   constructor(environment: Environment) {
     this.pages = new Pages(environment);
@@ -112,10 +113,9 @@ export class Records {
 
   /** The records of a request, with their lanes. Looks at all there are: a key has no request id in it. */
   *find(requestId: string): Generator<{ readonly lane: LaneId; readonly record: StoredRecord }> {
-    const reader = new RecordReader();
     for (const { key, value: page } of this.pages.db.getRange({})) {
       if (!page.bytes.includes(requestId, 0, 'latin1')) continue;
-      for (const record of recordsIn(page, reader, writerOf(key), sequenceOf(key), 0, page.count - 1)) {
+      for (const record of recordsIn(page, this.#reader, writerOf(key), sequenceOf(key), 0, page.count - 1)) {
         if (record.requestId === requestId) yield { lane: laneOf(key), record };
       }
     }
@@ -128,11 +128,10 @@ export class Records {
 
   *#range(lane: LaneId, range: Range): Generator<StoredRecord> {
     const { writer, from, to } = range;
-    const reader = new RecordReader();
     for (const { first, page } of this.pages.of(lane, range)) {
       yield* recordsIn(
         page,
-        reader,
+        this.#reader,
         writer,
         first,
         Math.max(0, from - first),
