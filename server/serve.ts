@@ -133,7 +133,10 @@ function obeySignals({ supervisor, lifecycle, config, logger, reload }: Obedient
 function inUse(error: unknown, config: Config): unknown {
   const message = messageOf(error);
   if (!message.includes('EADDRINUSE')) return error;
+  // A worker's comes with its stack, and Node words it in two ways.
+  const [address = 'an address'] = /\S+:\d+(?=\s|$)/.exec(message.split('EADDRINUSE')[1] ?? '') ?? [];
   return new CommandError(
-    `${message}: another process has that address. Stop it, or change server.webhooks or server.admin in ${config.file}`,
+    `${address} is taken by another process (EADDRINUSE): stop that one, or change server.webhooks or server.admin ` +
+      `in ${config.file}`,
   );
 }

@@ -129,27 +129,28 @@ function sealedAt(batch: string): string {
   return new Date(Number.parseInt(batch.slice(0, 8) + batch.slice(9, 13), 16)).toISOString();
 }
 
-function lineOf({
-  state,
-  pipeline,
-  destination,
-  accepted,
-  key,
-  bytes,
-  batch = '',
-  table,
-  reason,
-  at,
-  until,
-}: Trace): string {
+function lineOf(trace: Trace): string {
+  const { pipeline, destination, accepted, key, bytes } = trace;
   const size = bytes === undefined ? '' : `, ${bytes} bytes`;
-  const what = {
-    waiting: 'waits to be authenticated and sealed',
-    sealed: `authenticated; sealed at ${sealedAt(batch)}, in batch ${batch}, which has not landed yet`,
-    landed: `authenticated; sealed at ${sealedAt(batch)}; landed at ${at}${table === undefined ? '' : ` in table ${table}`}, in batch ${batch}`,
-    dead: `dead since ${at}: ${reason}`,
-    held: `failed authentication at ${at}: ${reason}; held until ${until}`,
-    discarded: `failed authentication: ${reason}; its body was not kept, or it was released or dropped since`,
-  }[state];
-  return `${pipeline}/${destination}: accepted ${accepted}${key === undefined ? '' : ` under key ${key}`}${size}; ${what}`;
+  const sender = key === undefined ? '' : ` under key ${key}`;
+  return `${pipeline}/${destination}: accepted ${accepted}${sender}${size}; ${stateOf(trace)}`;
+}
+
+function stateOf({ state, batch = '', table, reason, at, until }: Trace): string {
+  switch (state) {
+    case 'waiting':
+      return 'waits to be authenticated and sealed';
+    case 'sealed':
+      return `authenticated; sealed at ${sealedAt(batch)}, in batch ${batch}, which has not landed yet`;
+    case 'landed': {
+      const where = table === undefined ? '' : ` in table ${table}`;
+      return `authenticated; sealed at ${sealedAt(batch)}; landed at ${at}${where}, in batch ${batch}`;
+    }
+    case 'dead':
+      return `dead since ${at}: ${reason}`;
+    case 'held':
+      return `failed authentication at ${at}: ${reason}; held until ${until}`;
+    case 'discarded':
+      return `failed authentication: ${reason}; its body was not kept, or it was released or dropped since`;
+  }
 }

@@ -240,6 +240,9 @@ pipelines:
         expect((await server.json<Rows>('pipelines'))[0]).to.include({ discards: 1 });
         const [trace] = await server.json<Rows>('request', String(id));
         expect(trace).to.include({ state: 'discarded', pipeline: '1', reason: 'unknown key' });
+        expect((await server.cli('request', String(id))).stdout).to.match(
+          /^1\/local: accepted \S+Z under key d538b946\S+; failed authentication: unknown key; its body was not kept/,
+        );
       });
 
       it('check: proves that everything could be written to', async () => {
@@ -328,6 +331,9 @@ pipelines:
 
     const [trace] = await server.json<Rows>('request', String(second));
     expect(trace).to.include({ state: 'dead', pipeline: '1', destination: 'picky', reason });
+    expect((await server.cli('request', String(second))).stdout).to.match(
+      /^1\/picky: accepted \S+Z under key \S+, 10 bytes; dead since \S+Z: \S/,
+    );
     expect((await server.cli('dead', 'replay', '--reason', 'no such reason')).stdout).to.equal(
       '0 dead letters replayed\n',
     );

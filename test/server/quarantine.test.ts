@@ -42,6 +42,13 @@ describe('the quarantine', function () {
     expect((await server.json<Rows>('request', String(waits)))[0]).to.include({ state: 'waiting', bytes: 1 });
     expect((await server.json<Rows>('request', String(id)))[0]).to.include({ state: 'held', key });
 
+    expect((await server.cli('request', String(waits))).stdout).to.match(
+      /^1\/local: accepted \S+Z under key \S+, 1 bytes; waits to be authenticated and sealed\n$/,
+    );
+    expect((await server.cli('request', String(id))).stdout).to.match(
+      /; failed authentication at \S+Z: deactivated token; held until \S+Z\n$/,
+    );
+
     const [one] = await held('--reason', 'deactivated');
     expect(one).to.include({ requestId: id, pipeline: '1', destination: 'local', key });
     const days = (Date.parse(String(one?.['heldUntil'])) - Date.now()) / 86_400_000;
