@@ -134,7 +134,9 @@ export class Engine {
 
   /** Brings the gauges up to date; a spool that cannot be read leaves them as they are. */
   async report(): Promise<void> {
+    const dead = await this.#spool.deadCounts().catch(() => undefined);
     for (const { lane, metrics } of this.#lanes.all()) {
+      if (dead !== undefined) metrics.buried(dead.get(lane.id) ?? 0);
       await this.#spool.depth(lane.id).then(
         (depth) => this.#lanes.has(lane.id) && metrics.waiting(depth),
         () => undefined,

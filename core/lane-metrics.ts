@@ -17,6 +17,7 @@ export class LaneMetrics {
   readonly #depth;
   readonly #depthBytes;
   readonly #age;
+  readonly #letters;
 
   constructor(metrics: Metrics, labels: { readonly pipeline: string; readonly destination: string }) {
     const names = Object.keys(labels);
@@ -37,6 +38,11 @@ export class LaneMetrics {
     this.#depth = metrics.gauge('hookline_lane_records', 'Records that wait', names);
     this.#depthBytes = metrics.gauge('hookline_lane_bytes', 'Bytes of bodies that wait', names);
     this.#age = metrics.gauge('hookline_lane_lag_seconds', 'Age of the oldest record that waits', names);
+    this.#letters = metrics.gauge('hookline_lane_dead_letters', 'Dead letters that lie in the spool', names);
+    // Whoever alarms on an increase misses the first of something that was not there before.
+    for (const count of [this.#rows, this.#bytes, this.#batches, this.#dead, this.#failures]) {
+      count.add(0, labels);
+    }
   }
 
   landed(batch: SealedBatch): void {
@@ -67,9 +73,13 @@ export class LaneMetrics {
     this.#age.set(oldest === undefined ? 0 : Math.max(0, Date.now() / 1000 - oldest), this.#labels);
   }
 
+  buried(deadLetters: number): void {
+    this.#letters.set(deadLetters, this.#labels);
+  }
+
   /** The lane is no more: its levels are not reported any longer; what it counted stays. */
   forget(): void {
     for (const state of states) this.#state.remove({ ...this.#labels, state });
-    for (const level of [this.#depth, this.#depthBytes, this.#age]) level.remove(this.#labels);
+    for (const level of [this.#depth, this.#depthBytes, this.#age, this.#letters]) level.remove(this.#labels);
   }
 }

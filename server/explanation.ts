@@ -204,7 +204,7 @@ function places({ id, destinations }: Pipeline): string[] {
         `hookline rows ${id}${destinations.length > 1 ? ` --destination ${name}` : ''}: the newest rows, from ${name} itself.`,
     ),
     `hookline dead list --pipeline ${id}: rows that were refused for good. hookline discards list: requests that failed authentication.`,
-    `Alarm on hookline_lane_lag_seconds{pipeline="${id}"}, on hookline_lane_state{pipeline="${id}",state="halted"}, and on hookline_requests_accepted_total{pipeline="${id}"} when it stops growing: some senders give up without a word.`,
+    `Alarm on hookline_lane_lag_seconds{pipeline="${id}"}, on hookline_lane_state{pipeline="${id}",state="halted"}, on hookline_lane_dead_letters{pipeline="${id}"} above 0, and on hookline_requests_accepted_total{pipeline="${id}"} when it stops growing: some senders give up without a word.`,
   ];
 }
 
