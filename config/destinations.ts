@@ -110,7 +110,7 @@ function mergePolicy(yaml: z.output<typeof policySchema>, defaults: DestinationD
   const size = (value: number | string | undefined) =>
     value === undefined ? undefined : bytes().parse(value);
   const time = (value: number | string | undefined) =>
-    value === undefined ? undefined : duration().parse(value);
+    typeof value === 'string' ? duration().parse(value) : value;
   return {
     flush: {
       rows: yaml.flush?.rows ?? flush.rows ?? usual.flush.rows,

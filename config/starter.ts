@@ -54,7 +54,7 @@ pipelines:
 #     bodyTimeout: 30s            # and for its body
 #     keepAlive: 65s              # how long an idle connection is kept; more than your proxy's
 #     publicUrl: https://hooks.example.com    # what senders call, where a proxy is in front; no default
-#   admin:                        # the port for you: console, API and metrics
+#   admin:                        # the port for you: API and metrics
 #     host: 127.0.0.1
 #     port: 8081
 #     token: "\${ADMIN_TOKEN}"     # required where the host is not this machine only; no default

@@ -28,21 +28,22 @@ const durations: Readonly<Record<string, number>> = {
 /** What an option's text stands for, in its schema's metadata: the reference names it, and writes defaults so. */
 export type Form = 'size' | 'duration' | 'path';
 
-function quantity(form: Form, units: Readonly<Record<string, number>>, example: string, plain: string) {
+/** @param plain what a number without a unit is a number of; without it only 0 is one */
+function quantity(form: Form, units: Readonly<Record<string, number>>, example: string, plain?: string) {
   const unit = Object.keys(units).join('|');
   const written = new RegExp(`^(\\d+(?:\\.\\d+)?)\\s*(${unit})$`);
-  const what = `a ${form}`;
+  const expected = `expected a ${form}${plain === undefined ? ' with its unit,' : ''} such as ${example}`;
   return z
-    .union([z.number(), z.string()], { error: `expected ${what} such as ${example}` })
+    .union([z.number(), z.string()], { error: expected })
     .transform((value, context) => {
       const text = String(value).trim();
       const match = written.exec(text);
       const unit = match?.[2] === undefined ? undefined : units[match[2]];
       if (match !== null && unit !== undefined) return Math.round(Number(match[1]) * unit);
-      if (/^\d+$/.test(text)) return Number(text);
+      if ((plain === undefined ? /^0$/ : /^\d+$/).test(text)) return Number(text);
       context.issues.push({
         code: 'custom',
-        message: `expected ${what} such as ${example}, or a whole number of ${plain}`,
+        message: plain === undefined ? expected : `${expected}, or a whole number of ${plain}`,
         input: value,
       });
       return z.NEVER;
@@ -50,9 +51,9 @@ function quantity(form: Form, units: Readonly<Record<string, number>>, example: 
     .meta({
       form,
       // For editors: the text's pattern, and what holds for a number.
-      pattern: `^\\s*\\d+((\\.\\d+)?\\s*(${unit}))?\\s*$`,
+      pattern: `^\\s*(\\d+(\\.\\d+)?\\s*(${unit})|${plain === undefined ? '0' : '\\d+'})\\s*$`,
       minimum: 0,
-      multipleOf: 1,
+      ...(plain === undefined ? { maximum: 0 } : { multipleOf: 1 }),
     });
 }
 
@@ -68,9 +69,9 @@ export function bytes() {
   return quantity('size', sizes, '16MiB', 'bytes');
 }
 
-/** A duration: `250ms`, `1s`, `5m`, `1h`, `7d`, or a number of milliseconds. Parsed to milliseconds. */
+/** A duration: `250ms`, `1s`, `5m`, `1h`, `7d`, or 0; who writes 60 may mean seconds. Parsed to milliseconds. */
 export function duration() {
-  return quantity('duration', durations, '1s', 'milliseconds');
+  return quantity('duration', durations, '1s');
 }
 
 /** A text that is masked wherever configuration is shown. */

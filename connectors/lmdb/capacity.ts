@@ -134,7 +134,7 @@ export class Capacity {
     if (this.#live + wanted > this.#maxSize) {
       return (
         `the spool at ${this.#environment.path} is full (maxSize ${formatBytes(this.#maxSize)}): see why its ` +
-        'lanes do not drain, revive or drop dead letters, or raise maxSize'
+        'lanes do not drain, replay or drop dead letters (hookline dead), or raise maxSize'
       );
     }
     if (this.#room - wanted < this.#reserve) {

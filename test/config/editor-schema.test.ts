@@ -110,6 +110,8 @@ describe('the JSON Schema for editors', () => {
       'server: { webhooks: { maxBody: 10MB } }',
       '/server/webhooks/maxBody pattern',
     ],
+    ['a duration without its unit', 'server: { grace: 30 }', '/server/grace maximum'],
+    ['a duration without its unit, as a text', 'server: { grace: "30" }', '/server/grace pattern'],
     ['a fraction of a byte', 'spool: { type: lmdb, path: x, maxSize: 1.5 }', '/spool/maxSize multipleOf'],
     [
       'an engine option of a spool',

@@ -72,7 +72,12 @@ const claims: readonly (readonly [title: string, text: string, expected: readonl
   [
     'a duration without sense',
     'server: { grace: soon }',
-    ['1:18  server.grace: expected a duration such as 1s, or a whole number of milliseconds, got "soon"'],
+    ['1:18  server.grace: expected a duration with its unit, such as 1s, got "soon"'],
+  ],
+  [
+    'a duration without its unit',
+    'server: { grace: 30 }',
+    ['1:18  server.grace: expected a duration with its unit, such as 1s, got 30'],
   ],
   [
     'a size out of range',

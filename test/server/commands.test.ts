@@ -437,6 +437,13 @@ pipelines:
       const again = await hookline(folder, 'init');
       expect([again.code, again.stderr.includes('left as it is')]).to.deep.equal([1, true]);
       expect(await readFile(join(folder, 'hookline.yaml'), 'utf8')).to.equal(written);
+      expect((await hookline(folder, 'init', 'etc/own/hooks.yaml')).code, 'in a new folder').to.equal(0);
+      expect((await hookline(folder, 'check', '--config', 'etc/own/hooks.yaml')).code).to.equal(0);
+      const impossible = await hookline(folder, 'init', 'hookline.yaml/x.yaml');
+      expect([impossible.code, impossible.stderr]).to.satisfy(
+        ([code, stderr]: [number, string]) =>
+          code === 1 && /^hookline.yaml\/x.yaml cannot be written: [^\n]*\n$/.test(stderr),
+      );
     } finally {
       await rm(folder, { recursive: true });
     }
