@@ -57,9 +57,7 @@ async function examine(session: Session): Promise<Finding[]> {
       .filter(({ destinations }) => destinations.includes(name))
       .map(({ table }) => table);
     findings.push(
-      await find(`destination ${name}`, async () => {
-        await checkDestination(session, name, [...new Set(tables)]);
-      }),
+      await find(`destination ${name}`, () => checkDestination(session, name, [...new Set(tables)])),
     );
   }
   return findings;
@@ -76,28 +74,42 @@ function checkStandIn(pipeline: string, key: string, token: Token | undefined): 
 
 /**
  * A file that the running server holds cannot be opened beside it: then the server is asked. It is also told of a
- * destination that is well, so that lanes that wait to try it again need not wait any longer.
+ * destination that is well, so that lanes that wait to try it again need not wait any longer; where it cannot reach it
+ * itself, as with a password that only the environment of its start has, that is said.
  */
-async function checkDestination(session: Session, name: string, tables: readonly string[]): Promise<void> {
+async function checkDestination(
+  session: Session,
+  name: string,
+  tables: readonly string[],
+): Promise<string | undefined> {
   const ask = async () => {
     const admin = await AdminClient.find(session.config);
     await admin?.post('/api/check', { destination: name, tables });
     return admin !== undefined;
   };
+  const outlet = session.outlet(name);
   try {
-    await checkTables(session.outlet(name), tables);
+    await checkTables(outlet, tables);
   } catch (error) {
-    if (instructionOf(error) === 'retry' && (await ask())) return;
+    if (instructionOf(error) === 'retry' && (await ask())) return undefined;
     throw error;
+  } finally {
+    // A file is then free for the server.
+    await outlet.close();
   }
-  // Whether the server can reach it as well, and has it in its configuration, is not what was asked.
-  await ask().catch(() => undefined);
+  return ask().then(
+    () => undefined,
+    (error) =>
+      `well from here, but the server that runs cannot use it: ${messageOf(error)}; it has the configuration that ` +
+      'was last reloaded, and the environment of its start',
+  );
 }
 
-async function find(what: string, look: () => Promise<void>): Promise<Finding> {
+/** @param look resolves to what there is to say of what is well */
+async function find(what: string, look: () => Promise<unknown>): Promise<Finding> {
   try {
-    await look();
-    return { what, ok: true, config: false };
+    const message = await look();
+    return { what, ok: true, config: false, ...(typeof message === 'string' && { message }) };
   } catch (error) {
     const message = messageOf(error);
     // What fails says its name, and the line has it already.

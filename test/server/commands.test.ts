@@ -263,6 +263,20 @@ pipelines:
     expect([code, stdout.includes('FAIL')], stdout).to.deep.equal([0, false]);
   });
 
+  it('check leaves the file of a DuckDB destination to the server, and says what that one cannot use', async () => {
+    await server.configure(configuration);
+    await server.start();
+    await server.configure(
+      configuration.replace(/^destinations:$/m, '$&\n  other: { type: duckdb, path: ./other.duckdb }'),
+    );
+    const { code, stdout } = await server.cli('check');
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^ok {4}destination local$/m);
+    expect(stdout).to.match(
+      /^ok {4}destination other: well from here, but the server that runs cannot use it: .*other.*; it has the/m,
+    );
+  });
+
   it('check says once which destination is at fault, and what to do', async () => {
     await server.configure(
       configuration.replace(
