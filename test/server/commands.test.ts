@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { eventually, Hookline, hookline } from '../support/hookline.js';
 
@@ -264,10 +265,14 @@ pipelines:
   });
 
   it('check leaves the file of a DuckDB destination to the server, and says what that one cannot use', async () => {
-    await server.configure(configuration);
     await server.start();
+    await server.cliWith('1', 'send', '1');
+    await server.cli('drain');
+    await sleep(1000);
     await server.configure(
-      configuration.replace(/^destinations:$/m, '$&\n  other: { type: duckdb, path: ./other.duckdb }'),
+      configuration
+        .replace('releaseAfter: 200ms', 'releaseAfter: 60s')
+        .replace(/^destinations:$/m, '$&\n  other: { type: duckdb, path: ./other.duckdb }'),
     );
     const { code, stdout } = await server.cli('check');
     expect(code).to.equal(0);
