@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive } from './hookline.js';
 import { root, run } from './npm.js';
 
 /** Where programs that are no dependencies of ours are kept from one run to the next. */
@@ -70,15 +72,41 @@ export async function fromNpm(...packages: string[]): Promise<string> {
   });
 }
 
-/** Runs an installation unless it is there already, whole. */
+/** Runs an installation unless it is there already, whole; waits where another process is at it. */
 async function once(name: string, make: (draft: string) => Promise<void>): Promise<string> {
   const folder = join(shed, name.replaceAll(/[^\w.@=-]+/g, '_'));
   const done = join(folder, '.done');
   if (existsSync(done)) return folder;
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  await make(folder);
-  await writeFile(`${done}.part`, '');
-  await rename(`${done}.part`, done);
-  return folder;
+  const release = await alone(`${folder}.lock`);
+  try {
+    if (existsSync(done)) return folder;
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    await make(folder);
+    await writeFile(`${done}.part`, '');
+    await rename(`${done}.part`, done);
+    return folder;
+  } finally {
+    await release();
+  }
+}
+
+/** Resolves once this process alone holds the lock, a file with its id in it, to what lets it go. */
+async function alone(lock: string): Promise<() => Promise<void>> {
+  const mine = `${lock}.${process.pid}`;
+  await mkdir(dirname(lock), { recursive: true });
+  await writeFile(mine, String(process.pid));
+  for (;;) {
+    try {
+      await link(mine, lock);
+      await rm(mine);
+      return () => rm(lock);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
+    // Killed in the middle.
+    if (holder > 0 && !isAlive(holder)) await rm(lock, { force: true });
+    await sleep(500);
+  }
 }
