@@ -1,13 +1,14 @@
 import type { LaneId } from '../../core/index.js';
-import type { Db, Environment } from './environment.js';
+import type { Codec, Db, Environment } from './environment.js';
 import type { SpoolLogger } from './journal/retiring.js';
 import { afterLane, batchKey, lanePrefix } from './keys.js';
 import type { Range } from './ranges.js';
-import { twice } from './twice.js';
+import { standstill, twice } from './twice.js';
 
 /** What is written down of a sealed batch. Its bodies stay where they are, so they are written once. */
 export interface BatchEntry {
   readonly id: string;
+  readonly lane: LaneId;
   readonly count: number;
   readonly bytes: number;
   /** Seconds since the epoch. */
@@ -24,22 +25,38 @@ const wholeWidth = 2 ** 47;
 
 /** The sealed batches that are not settled. */
 export class Batches {
-  readonly #db: Db<BatchEntry>;
+  readonly #db: Db<Buffer>;
+  readonly #codec: Codec<BatchEntry>;
+  /** The lanes whose batches do not lie where they belong. */
+  readonly #astray = new Set<LaneId>();
 
   constructor(environment: Environment, logger: SpoolLogger) {
-    this.#db = environment.db('batches', twice<BatchEntry>('a batch', logger));
+    this.#db = environment.db('batches', asItIs);
+    this.#codec = twice('a batch', logger);
+  }
+
+  /**
+   * Looks at all that are there, once. No sum is over a key: a batch of which it was changed is away from its lane,
+   * which would seal the same rows anew.
+   */
+  inspect(): void {
+    for (const { key, value } of this.#db.getRange()) {
+      try {
+        const entry = this.#codec.decode(value);
+        if (!key.equals(keyOf(entry))) this.#astray.add(entry.lane);
+      } catch {
+        // Its lane says so.
+      }
+    }
   }
 
   /** The batches of the lane, oldest first: normally none or one. */
   list(lane: LaneId): BatchEntry[] {
-    return [...this.#db.getRange({ start: lanePrefix(lane), end: afterLane(lane) })].map(
-      ({ value }) => value,
-    );
+    return this.#read(lane);
   }
 
   first(lane: LaneId): BatchEntry | undefined {
-    const [entry] = this.#db.getRange({ start: lanePrefix(lane), end: afterLane(lane), limit: 1 });
-    return entry?.value;
+    return this.#read(lane, 1)[0];
   }
 
   find(lane: LaneId, id: string): BatchEntry | undefined {
@@ -53,14 +70,41 @@ export class Batches {
   }
 
   /** Within a batch. */
-  put(lane: LaneId, entry: BatchEntry): void {
-    void this.#db.put(batchKey(lane, entry.order, entry.place), entry);
+  put(entry: BatchEntry): void {
+    void this.#db.put(keyOf(entry), this.#codec.encode(entry));
   }
 
   /** Within a batch. */
-  remove(lane: LaneId, entry: BatchEntry): void {
-    void this.#db.remove(batchKey(lane, entry.order, entry.place));
+  remove(entry: BatchEntry): void {
+    void this.#db.remove(keyOf(entry));
   }
+
+  #read(lane: LaneId, limit?: number): BatchEntry[] {
+    if (this.#astray.has(lane)) throw moved();
+    const found = this.#db.getRange({
+      start: lanePrefix(lane),
+      end: afterLane(lane),
+      ...(limit && { limit }),
+    });
+    return [...found].map(({ key, value }) => {
+      const entry = this.#codec.decode(value);
+      if (!key.equals(keyOf(entry))) throw moved();
+      return entry;
+    });
+  }
+}
+
+const asItIs: Codec<Buffer> = {
+  encode: (bytes) => bytes,
+  decode: (bytes) => Buffer.from(bytes.subarray(0, bytes.length)),
+};
+
+function keyOf({ lane, order, place }: BatchEntry): Buffer {
+  return batchKey(lane, order, place);
+}
+
+function moved(): Error {
+  return standstill("the key of a batch in the spool's data.mdb was changed by its disk");
 }
 
 /** Where a new batch stands: after all others of its lane. */

@@ -7,7 +7,7 @@ import { Environment } from './environment.js';
 import { HeldDiscards } from './held-discards.js';
 import { Appender } from './journal/appender.js';
 import { JournalFolder } from './journal/folder.js';
-import { Importer, placesIn } from './journal/importer.js';
+import { beginPlaces, Importer, placesIn } from './journal/importer.js';
 import type { SpoolLogger } from './journal/retiring.js';
 import { Landed } from './landed.js';
 import { Proofs } from './proofs.js';
@@ -56,7 +56,13 @@ export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger) 
     };
   });
   const { environment, claim, records, batches, dead, discards, held, landed, strangers, writers } = opened;
-  const journal = new JournalFolder(path, await writers.spoolId(), segmentLengthFor(maxSize));
+  const spoolId = await writers
+    .spoolId(() => beginPlaces(opened.places))
+    .catch(async (error: unknown) => {
+      await environment.close();
+      throw error;
+    });
+  const journal = new JournalFolder(path, spoolId, segmentLengthFor(maxSize));
   journal.tidy();
   for (const folder of journal.strangers()) {
     logger.error(
@@ -65,6 +71,7 @@ export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger) 
         'they do not land; put that data.mdb back, with this journal, in a folder of their own',
     );
   }
+  batches.inspect();
   const importer = new Importer(environment, opened.places, journal, records, batches, strangers, logger);
   const appender = new Appender(journal, writers);
   return {

@@ -65,9 +65,10 @@ export class Revival {
     try {
       let writer = this.#writer;
       const revived = await this.#environment.transact(() => {
+        // First what may throw: LMDB commits what was put before.
+        writer ??= this.#writers.nextWithin();
         const entry = take();
         if (entry === undefined) return false;
-        writer ??= this.#writers.nextWithin();
         const { sequence, cumulative } = writer.advance(lane, entry.body.length);
         this.#records.put(lane, { writer: writer.number, sequence }, entry, cumulative);
         return true;

@@ -56,7 +56,7 @@ export class Sealing {
       if (entry === undefined) return undefined;
       const batch = this.#load(lane, entry);
       if (batch.rows.length > 0) return batch;
-      await this.#claim.batch(() => this.#batches.remove(lane, entry));
+      await this.#claim.batch(() => this.#batches.remove(entry));
     }
   }
 
@@ -93,13 +93,13 @@ export class Sealing {
     // Replaying the ranges merges what is left in them: where records lie out of the order of time, that
     // is not the order in which they were read, once some between them are gone.
     const ordered = dropped.length === 0 ? rows : [...merge(byWriter(rows), isBefore)];
-    const entry = ordered.length === 0 ? undefined : batchOf(ordered, placeAfter(batches));
+    const entry = ordered.length === 0 ? undefined : batchOf(lane, ordered, placeAfter(batches));
     const note = this.#discards.noting(lane, discarded, epoch);
     const hold = this.#held.holding(lane, discarded, epoch);
     const count = this.#strangers.judging(lane, [...rows, ...dropped]);
     const drop = this.#records.pages.removing(lane, dropped.map(positionOf));
     await this.#claim.batch(() => {
-      if (entry !== undefined) this.#batches.put(lane, entry);
+      if (entry !== undefined) this.#batches.put(entry);
       drop();
       note();
       hold();
@@ -116,9 +116,9 @@ export class Sealing {
     const [first, second] = halvesOf(entry);
     const middle = Math.ceil(rows.length / 2);
     await this.#claim.batch(() => {
-      this.#batches.remove(lane, entry);
-      this.#batches.put(lane, batchOf(rows.slice(0, middle), first));
-      this.#batches.put(lane, batchOf(rows.slice(middle), second));
+      this.#batches.remove(entry);
+      this.#batches.put(batchOf(lane, rows.slice(0, middle), first));
+      this.#batches.put(batchOf(lane, rows.slice(middle), second));
     });
   }
 
@@ -134,7 +134,7 @@ export class Sealing {
     const removals = entry.ranges.map((range) => this.#records.pages.removingRange(lane, range));
     await this.#claim.batch(() => {
       note();
-      this.#batches.remove(lane, entry);
+      this.#batches.remove(entry);
       for (const remove of removals) remove();
     });
   }
@@ -175,6 +175,7 @@ export class Sealing {
 }
 
 function batchOf(
+  lane: LaneId,
   rows: readonly StoredRecord[],
   place: Pick<BatchEntry, 'order' | 'place' | 'width'>,
 ): BatchEntry {
@@ -184,7 +185,7 @@ function batchOf(
     bytes += body.length;
     oldest = Math.min(oldest, timestamp);
   }
-  return { id: mintUuid(), count: rows.length, bytes, oldest, ranges: rangesOf(rows), ...place };
+  return { id: mintUuid(), lane, count: rows.length, bytes, oldest, ranges: rangesOf(rows), ...place };
 }
 
 /** In order of writers, as the replay has them. */

@@ -24,10 +24,7 @@ export function twice<V>(what: string, logger: SpoolLogger): Codec<V> {
       const whole = copies.filter(isWhole);
       const [copy] = whole;
       if (copy === undefined) {
-        throw new Error(
-          `both copies of ${what} in the spool's data.mdb were changed by its disk: what depends on it stands still, ` +
-            'so that nothing is lost or doubled; restore the folder, and look after the disk',
-        );
+        throw standstill(`both copies of ${what} in the spool's data.mdb were changed by its disk`);
       }
       if (whole.length < copies.length && !isTold) {
         isTold = true;
@@ -40,6 +37,20 @@ export function twice<V>(what: string, logger: SpoolLogger): Codec<V> {
       return JSON.parse(copy.toString('utf8', sumLength)) as V;
     },
   };
+}
+
+/** @param fault what is wrong with the data file: `the key of a batch … was changed by its disk` */
+export function standstill(fault: string): Error {
+  return new Error(
+    `${fault}: what depends on it stands still, so that nothing is lost or doubled; restore the folder, and look ` +
+      'after the disk',
+  );
+}
+
+/** For a value that is there from the beginning. A changed key would else pass for a spool that is new. */
+export function present<V>(value: V | undefined, what: string): V {
+  if (value !== undefined) return value;
+  throw standstill(`${what} is missing in the spool's data.mdb, as if its disk had lost it`);
 }
 
 function isWhole(copy: Buffer): boolean {

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { LaneId } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
 import type { SpoolLogger } from './journal/retiring.js';
-import { twice } from './twice.js';
+import { present, twice } from './twice.js';
 
 const idKey = Buffer.from('id');
 const counterKey = Buffer.from('writers');
@@ -17,16 +17,23 @@ export class Writers {
     this.#meta = environment.db('meta', twice<number>('its id or the count of its writers', logger));
   }
 
-  /** What tells this spool from every other; made with it. */
-  async spoolId(): Promise<string> {
+  /**
+   * What tells this spool from every other; made with it.
+   * @param make puts what else is there from the beginning, in the same transaction
+   */
+  async spoolId(make: () => void): Promise<string> {
     if (!this.#meta.doesExist(idKey)) {
       const id = randomInt(2 ** 48 - 1);
       await this.#environment.commit(() =>
-        this.#meta.ifNoExists(idKey, () => void this.#meta.put(idKey, id)),
+        this.#meta.ifNoExists(idKey, () => {
+          void this.#meta.put(idKey, id);
+          void this.#meta.put(counterKey, 0);
+          make();
+        }),
       );
       this.#environment.refresh();
     }
-    return (this.#meta.get(idKey) ?? 0).toString(16).padStart(12, '0');
+    return present(this.#meta.get(idKey), 'its id').toString(16).padStart(12, '0');
   }
 
   next(): Promise<Writer> {
@@ -35,7 +42,7 @@ export class Writers {
 
   /** Within a transaction. */
   nextWithin(): Writer {
-    const number = (this.#meta.get(counterKey) ?? 0) + 1;
+    const number = present(this.#meta.get(counterKey), 'the count of its writers') + 1;
     void this.#meta.put(counterKey, number);
     return new Writer(number);
   }

@@ -7,7 +7,7 @@ import { merge } from '../merge.js';
 import { bodyLengthOf, setCrc, setCumulative, timestampOf } from '../record.js';
 import type { Records } from '../records.js';
 import type { Strangers } from '../strangers.js';
-import { twice } from '../twice.js';
+import { present, standstill, twice } from '../twice.js';
 import { importedRow, type RowEnd, Writer } from '../writers.js';
 import { Ends } from './ends.js';
 import type { JournalFolder, SegmentFile, Segments } from './folder.js';
@@ -17,9 +17,16 @@ import { type Place, readTail, type Tail } from './tail.js';
 
 const placesKey = Buffer.from('places');
 
+const what = 'how far its journals were read';
+
 /** The database in which an importer keeps how far it is. */
 export function placesIn(environment: Environment, logger: SpoolLogger): Db<Places> {
-  return environment.db('journal', twice<Places>('how far its journals were read', logger), true);
+  return environment.db('journal', twice<Places>(what, logger), true);
+}
+
+/** Nothing was read yet. Within the transaction that makes the spool. */
+export function beginPlaces(places: Db<Places>): void {
+  void places.put(placesKey, {}, 1);
 }
 
 interface Step {
@@ -71,7 +78,7 @@ export class Importer {
 
   /** Bytes that are not in LMDB yet, about. */
   waiting(): number {
-    const places = this.#places.get(placesKey) ?? {};
+    const places = present(this.#places.get(placesKey), what);
     let bytes = 0;
     for (const [writer, segments] of this.#folder.list()) {
       bytes += this.#ends.bytesAfter(writer, segments, places[writer]);
@@ -105,8 +112,11 @@ export class Importer {
 
   async #advance(): Promise<Step> {
     this.#environment.refresh();
-    const entry = this.#places.getEntry(placesKey);
-    const places = entry?.value ?? {};
+    const { value: places, version = 0 } = present(this.#places.getEntry(placesKey), what);
+    // No sum is over it. Of a float that large the next one is the same: two importers would not see each other.
+    if (!Number.isSafeInteger(version)) {
+      throw standstill(`the version of ${what} in the spool's data.mdb was changed by its disk`);
+    }
     // Listed after the places were read: a writer that is in them and has no file any more is finished.
     const segments = this.#folder.list();
     if (this.#hasMissed(places, segments)) return { bytes: 0, more: true };
@@ -120,7 +130,6 @@ export class Importer {
     const after = Object.fromEntries(
       tails.map(({ writer, place, ended }) => [writer, ended ? { ...place, ended } : place]),
     );
-    const version = entry?.version;
     const strangers = this.#strangers.importing();
     const write = () => {
       const writer = new Writer(importedRow, (lane) => this.#endOf(lane));
@@ -130,16 +139,11 @@ export class Importer {
       }
       filling.end();
       strangers.note();
-      void this.#places.put(placesKey, after, (version ?? 0) + 1);
+      void this.#places.put(placesKey, after, version + 1);
     };
     failpoint?.('import.read');
-    const written = await this.#environment.conditional(
-      (run) =>
-        version === undefined
-          ? this.#places.ifNoExists(placesKey, run)
-          : this.#places.ifVersion(placesKey, version, run),
-      write,
-    );
+    const unmoved = (run: () => void) => this.#places.ifVersion(placesKey, version, run);
+    const written = await this.#environment.conditional(unmoved, write);
     failpoint?.('import.committed');
     if (written) {
       this.#retiring.reportMissing(places, segments);

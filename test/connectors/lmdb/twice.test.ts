@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { LmdbSpool } from '../../../connectors/lmdb/spool.js';
 import { silent } from '../../../core/conformance/instantiate.js';
-import { fill, ids, lane, sealNext, settleAll } from '../../../core/conformance/spool/records.js';
+import { bury, fill, ids, lane, sealNext, settleAll } from '../../../core/conformance/spool/records.js';
 import { Random } from '../../support/random.js';
 
 const random = new Random(20261127);
 const maxSize = 16 * 1024 ** 2;
+/** Bytes in front of each copy. */
+const sumLength = 4;
 
 /** How the values that are kept twice begin in the data file. */
 const kinds = {
@@ -36,21 +38,13 @@ describe("what an LMDB spool's data file has twice", () => {
     await rm(folder, { recursive: true });
   });
 
-  /** Flips a bit in the given copies of such values, in a copy of the folder, and lands what is there. */
-  const survived = async (kind: RegExp, copies: readonly number[]) => {
+  /** Opens a copy of a folder of which the data file was changed, and does something there. */
+  const survived = async <T>(change: (bytes: Buffer) => void, act: (spool: LmdbSpool) => Promise<T>) => {
     const path = join(folder, 'copy');
     await cp(join(folder, 'master'), path, { recursive: true });
     const file = join(path, 'data.mdb');
     const bytes = await readFile(file);
-    const found = [...bytes.toString('latin1').matchAll(kind)];
-    expect(found.length, 'each is there twice')
-      .to.be.above(0)
-      .and.satisfy((n: number) => n % 2 === 0);
-    for (const [index, { 0: text, index: from }] of found.entries()) {
-      if (!copies.includes(index % 2)) continue;
-      const at = from + random.below(text.length);
-      bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
-    }
+    change(bytes);
     await writeFile(file, bytes);
     const errors: string[] = [];
     const note = (_: object, message: string) => errors.push(message);
@@ -58,20 +52,49 @@ describe("what an LMDB spool's data file has twice", () => {
     try {
       await spool.open();
       await spool.claim(AbortSignal.timeout(5000));
-      return { landed: await settleAll(spool, lane).catch(String), errors };
+      return { seen: await act(spool).catch(String), errors };
     } finally {
       await spool.close();
       await rm(path, { recursive: true });
     }
   };
 
+  const flip = (bytes: Buffer, from: number, length: number) => {
+    const at = from + random.below(length);
+    bytes[at] = (bytes[at] as number) ^ (1 << random.below(8));
+  };
+
+  /** Flips a bit in the given copies of such values, and lands what is there. */
+  const landed = (kind: RegExp, copies: readonly number[]) =>
+    survived(
+      (bytes) => {
+        const found = [...bytes.toString('latin1').matchAll(kind)];
+        expect(found.length, 'each is there twice')
+          .to.be.above(0)
+          .and.satisfy((n: number) => n % 2 === 0);
+        for (const [index, { 0: text, index: from }] of found.entries()) {
+          if (copies.includes(index % 2)) flip(bytes, from, text.length);
+        }
+      },
+      (spool) => settleAll(spool, lane),
+    );
+
+  /** Flips a bit of a key, wherever it stands in the file: LMDB leaves pages of before behind. */
+  const withoutKey = <T>(key: string, act: (spool: LmdbSpool) => Promise<T>) =>
+    survived((bytes) => {
+      const [at, bit] = [random.below(key.length), 1 << random.below(8)];
+      const found = [...bytes.toString('latin1').matchAll(new RegExp(key, 'g'))];
+      expect(found).to.not.have.length(0);
+      for (const { index } of found) bytes[index + at] = (bytes[index + at] as number) ^ bit;
+    }, act);
+
   for (const [what, kind] of Object.entries(kinds)) {
     for (const copy of [0, 1]) {
       it(`${what}: lands all once, and says so, when copy ${copy + 1} has a bit flipped`, async () => {
         for (let round = 0; round < 30; round++) {
-          const { landed, errors } = await survived(kind, [copy]);
-          expect(landed).to.have.members(acked);
-          expect(landed).to.have.length(acked.length);
+          const { seen, errors } = await landed(kind, [copy]);
+          expect(seen).to.have.members(acked);
+          expect(seen).to.have.length(acked.length);
           expect(errors).to.have.length(1);
           expect(errors[0]).to.include(
             `one of the two copies of ${what} in the spool's data.mdb was changed`,
@@ -82,8 +105,57 @@ describe("what an LMDB spool's data file has twice", () => {
 
     it(`${what}: lands nothing twice when both have, and says why it stands still`, async () => {
       for (let round = 0; round < 10; round++) {
-        const { landed } = await survived(kind, [0, 1]);
-        expect(landed).to.be.a('string').that.includes(`both copies of ${what} in the spool's data.mdb`);
+        const { seen } = await landed(kind, [0, 1]);
+        expect(seen).to.be.a('string').that.includes(`both copies of ${what} in the spool's data.mdb`);
+      }
+    });
+  }
+
+  it('how far its journals were read: reads none of them anew when the key has a bit flipped', async () => {
+    for (let round = 0; round < 10; round++) {
+      const { seen } = await withoutKey('places', (spool) => settleAll(spool, lane));
+      expect(seen).to.include("how far its journals were read is missing in the spool's data.mdb");
+    }
+  });
+
+  it('the count of its writers: gives no number again, and keeps a dead letter, when the key has a bit flipped', async () => {
+    for (let round = 0; round < 10; round++) {
+      const { seen } = await withoutKey('writers', async (spool) => {
+        await bury(spool, lane, 1);
+        const [letter] = await spool.dead({});
+        if (letter === undefined) throw new Error('there is no dead letter');
+        const failure = await spool.revive(letter).catch(String);
+        return [failure, (await spool.dead({})).length];
+      });
+      const [failure, left] = seen;
+      expect(failure).to.include("the count of its writers is missing in the spool's data.mdb");
+      expect(left).to.equal(1);
+    }
+  });
+
+  for (const [what, from, length] of [
+    ['lane', 0, lane.length],
+    ['place', lane.length + 1, 12],
+  ] as const) {
+    it(`a batch: seals none of its rows anew when the ${what} in its key has a bit flipped`, async () => {
+      for (let round = 0; round < 30; round++) {
+        const { seen } = await survived(
+          (bytes) => {
+            const [at, bit] = [from + random.below(length), 1 << random.below(8)];
+            const values = [...bytes.toString('latin1').matchAll(kinds['a batch'])].filter(
+              (_, n) => n % 2 === 0,
+            );
+            for (const { index } of values) {
+              const key = index - sumLength - (lane.length + 1 + 12);
+              expect(bytes.toString('latin1', key, key + lane.length)).to.equal(lane);
+              bytes[key + at] = (bytes[key + at] as number) ^ bit;
+            }
+          },
+          (spool) => settleAll(spool, lane),
+        );
+        expect(seen)
+          .to.be.a('string')
+          .that.includes("the key of a batch in the spool's data.mdb was changed");
       }
     });
   }
