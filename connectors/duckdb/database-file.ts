@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { access, chmod, constants, link, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { access, chmod, constants, link, mkdir, open, readlink, realpath, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
 import { ConfigError, messageOf, RetryableError } from '../../core/index.js';
 import { instructed } from './errors.js';
@@ -44,11 +44,18 @@ export async function checkFolder(path: string, doing: string): Promise<void> {
   }
 }
 
-/** One name for one file, whatever symbolic links lead to it. */
+/** One name for one file, whatever symbolic links lead to it, and whether it and its folders are there yet or not. */
 export async function canonical(path: string): Promise<string> {
-  return await realpath(path).catch(async () =>
-    join(await realpath(dirname(path)).catch(() => dirname(path)), basename(path)),
-  );
+  try {
+    return await realpath(path);
+  } catch (error) {
+    const folder = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || folder === path) return path;
+    const target = await readlink(path).catch(() => undefined);
+    return target === undefined
+      ? join(await canonical(folder), basename(path))
+      : await canonical(resolve(folder, target));
+  }
 }
 
 /**

@@ -1,8 +1,10 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { failpoint } from '../../core/failpoint.js';
+import { RetryableError } from '../../core/index.js';
 import { canonical, openDatabase } from './database-file.js';
 import { faultOf, instructed, isOutOfMemory } from './errors.js';
 import { MemoryAllowance } from './memory-allowance.js';
+import { sooner } from './sooner.js';
 
 export interface DatabaseSettings {
   /** Bytes; without it as many as writing turns out to need. */
@@ -11,6 +13,13 @@ export interface DatabaseSettings {
   /** Milliseconds. */
   readonly releaseAfter: number;
 }
+
+type Work<T> = (connection: DuckDBConnection, ended: AbortSignal) => Promise<T>;
+
+const cutShort = 'it was cut short, as a write needs the database opened anew: ask again';
+
+/** Milliseconds for those who read when the database has to be closed. */
+const patience = 5000;
 
 /**
  * Every database of this process by its path. Two instances on one file would not see each other, and the
@@ -31,7 +40,12 @@ export class Database {
   #active = 0;
   #instance: Promise<DuckDBInstance> | undefined;
   #closing: Promise<void> | undefined;
-  #spoiled = false;
+  /** Resolves when it is closed, as it has to be before it is of use again. */
+  #spoiled: Deferred | undefined;
+  /** Resolves when a write has been tried that needs all memory for itself. */
+  #kept: Deferred | undefined;
+  readonly #readers = new Map<DuckDBConnection, AbortController>();
+  #begun = 0;
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   readonly #uses = new Set<Promise<unknown>>();
@@ -69,25 +83,21 @@ export class Database {
     return this.#generation;
   }
 
-  /** Runs `work` with a connection of its own; whatever it leaves uncommitted is rolled back. */
-  async use<T>(
-    doing: string,
-    signal: AbortSignal,
-    work: (connection: DuckDBConnection) => Promise<T>,
-  ): Promise<T> {
+  /**
+   * Runs `work` with a connection of its own; whatever it leaves uncommitted is rolled back. Where it waits for others
+   * than DuckDB, it ends when the signal that it is given fires.
+   */
+  async use<T>(doing: string, signal: AbortSignal, work: Work<T>): Promise<T> {
     return await this.#counted(this.#use(doing, signal, work, false));
   }
 
   /**
    * As `use`, and one at a time: two transactions that write would conflict. Where it takes more memory than the
-   * database has, that has more the next time, as far as it may; what only reads has to do with what there is.
+   * database has, that has more the next time, as far as it may; what only reads has to do with what there is. Where
+   * others read meanwhile, who have a part of it, `work` is run once more without them.
    */
-  async alone<T>(
-    doing: string,
-    signal: AbortSignal,
-    work: (connection: DuckDBConnection) => Promise<T>,
-  ): Promise<T> {
-    const mine = this.#turn.then(() => this.#counted(this.#use(doing, signal, work, true)));
+  async alone<T>(doing: string, signal: AbortSignal, work: Work<T>): Promise<T> {
+    const mine = this.#turn.then(() => this.#counted(this.#write(doing, signal, work)));
     this.#turn = mine.catch(() => {});
     return await sooner(mine, signal);
   }
@@ -101,39 +111,82 @@ export class Database {
     }
   }
 
-  async #use<T>(
-    doing: string,
-    signal: AbortSignal,
-    work: (connection: DuckDBConnection) => Promise<T>,
-    writes: boolean,
-  ): Promise<T> {
+  async #write<T>(doing: string, signal: AbortSignal, work: Work<T>): Promise<T> {
+    try {
+      return await this.#use(doing, signal, work, true);
+    } catch (error) {
+      if (!(error instanceof Crowded)) throw error;
+    }
+    try {
+      return await this.#use(doing, signal, work, true);
+    } finally {
+      this.#kept?.resolve();
+      this.#kept = undefined;
+    }
+  }
+
+  /** What whoever comes has to wait for. */
+  #obstacle(writes: boolean): Promise<void> | undefined {
+    return this.#spoiled?.promise ?? (writes ? undefined : this.#kept?.promise);
+  }
+
+  async #use<T>(doing: string, signal: AbortSignal, work: Work<T>, writes: boolean): Promise<T> {
     signal.throwIfAborted();
+    for (let way = this.#obstacle(writes); way !== undefined; way = this.#obstacle(writes)) {
+      await sooner(way, signal);
+    }
     clearTimeout(this.#timer);
+    const among = this.#active > 0;
     this.#active += 1;
+    this.#begun += 1;
+    const begun = this.#begun;
     try {
       const instance = await this.#open(doing);
       const connection = await instance.connect();
+      const ended = new AbortController();
+      if (!writes) this.#readers.set(connection, ended);
       const abort = () => connection.interrupt();
       signal.addEventListener('abort', abort, { once: true });
       try {
         signal.throwIfAborted();
-        return await work(connection);
+        return await work(connection, ended.signal);
       } catch (error) {
         const isShort = isOutOfMemory(error);
         // After a failed write to the disk it refuses everything until it is opened anew; memory it is given then.
-        if ((isShort && writes) || ['FATAL', 'INTERNAL', 'IO'].includes(faultOf(error)?.type ?? ''))
-          this.#spoiled = true;
+        if ((isShort && writes) || ['FATAL', 'INTERNAL', 'IO'].includes(faultOf(error)?.type ?? '')) {
+          this.#spoil();
+        }
         signal.throwIfAborted();
+        if (ended.signal.aborted) throw new RetryableError(`${doing}: ${cutShort}`, { cause: error });
         if (!isShort) throw instructed(error, doing);
+        if (writes && this.#kept === undefined && (among || this.#begun !== begun)) {
+          this.#kept = deferred();
+          throw new Crowded();
+        }
         throw writes ? this.#memory.short(doing, error) : this.#memory.asked(doing, error);
       } finally {
         signal.removeEventListener('abort', abort);
+        this.#readers.delete(connection);
         connection.closeSync();
       }
     } finally {
       this.#active -= 1;
       if (this.#active === 0) await this.#rest();
     }
+  }
+
+  /** Newcomers wait until those who are there have ended; who only reads has some seconds for it. */
+  #spoil(): void {
+    if (this.#spoiled !== undefined) return;
+    const spoiled = deferred();
+    this.#spoiled = spoiled;
+    const timer = setTimeout(() => {
+      for (const [connection, ended] of this.#readers) {
+        ended.abort(new Error(cutShort));
+        connection.interrupt();
+      }
+    }, patience);
+    void spoiled.promise.then(() => clearTimeout(timer));
   }
 
   async #open(doing: string): Promise<DuckDBInstance> {
@@ -169,7 +222,7 @@ export class Database {
   }
 
   async #rest(): Promise<void> {
-    if (this.#spoiled || this.#users === 0) {
+    if (this.#spoiled !== undefined || this.#users === 0) {
       await this.#close();
       return;
     }
@@ -185,30 +238,32 @@ export class Database {
     const instance = this.#instance;
     if (instance !== undefined) {
       this.#instance = undefined;
-      this.#spoiled = false;
       this.#closing = closeInstance(instance).finally(() => {
         this.#closing = undefined;
       });
       await this.#closing;
     }
+    this.#spoiled?.resolve();
+    this.#spoiled = undefined;
     // Known until here: whoever came meanwhile waited for the end, and uses this one on.
     if (this.#users === 0 && this.#active === 0) databases.delete(this.path);
   }
 }
 
-/** The result, or the signal's reason as soon as it fires: the turn may not have come yet. */
-async function sooner<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return await result;
-  let abort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
+/** A write did not have the memory that others read with. */
+class Crowded extends Error {}
+
+interface Deferred {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+function deferred(): Deferred {
+  let resolve = () => {};
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
   });
-  try {
-    return await Promise.race([result, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  return { promise, resolve };
 }
 
 /** Closing checkpoints on this thread, up to 400 ms: so it is done before, on one of DuckDB's own. */

@@ -129,13 +129,14 @@ export class DuckDBDestination implements Destination {
     return pulled(async (offer) => {
       signal.throwIfAborted();
       if (!(await isThere(this.#options.path))) return;
-      await this.#opened.use(`listing ${table}`, signal, async (connection) => {
+      await this.#opened.use(`listing ${table}`, signal, async (connection, ended) => {
         if ((await relationOf(connection, this.#options.schema, table)) === undefined) return;
         await listTexts(
           connection,
           `SELECT ${requestId} FROM ${this.#quote(table)}
             WHERE ${timestamp} >= '${from}'::DOUBLE AND ${timestamp} < '${to}'::DOUBLE`,
           offer,
+          ended,
         );
       });
     });

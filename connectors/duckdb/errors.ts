@@ -55,6 +55,7 @@ export function faultOf(error: unknown): Fault | undefined {
  * so. What is wrong with a row quotes it, and the row may say anything.
  */
 export function isOutOfMemory(error: unknown): boolean {
+  if (![undefined, 'retry'].includes(instructionOf(error))) return false;
   const fault = faultOf(error);
   if (fault !== undefined && verdicts[fault.type] !== 'retry') return false;
   return error instanceof Error && /Out of Memory|\/[\d.]+ \w+ used\)/.test(error.message);

@@ -124,6 +124,7 @@ export class ParquetFiles {
         `SELECT ${requestId} FROM ${scan([path])}
           WHERE ${timestamp} >= '${from}'::DOUBLE AND ${timestamp} < '${to}'::DOUBLE`,
         offer,
+        signal,
       );
     });
   }

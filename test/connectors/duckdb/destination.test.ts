@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DuckDBBlobValue, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { expect } from 'chai';
-import { newestStorageVersion } from '../../../connectors/duckdb/database-file.js';
+import { canonical, newestStorageVersion } from '../../../connectors/duckdb/database-file.js';
 import duckdb from '../../../connectors/duckdb/index.js';
 import {
   absent,
@@ -147,6 +147,10 @@ describe('the duckdb destination', () => {
       expect(await destination.latest?.('orders', 10, never)).to.have.length(2);
     });
 
+    it('is not kept open for longer than a timer can wait', () => {
+      expect(() => make(newPath(), { releaseAfter: '30d' })).to.throw('expected a duration up to 24d');
+    });
+
     it('stays ours while one of several destinations on it is in use', async () => {
       const path = newPath();
       const one = await ready(path, 'orders', { releaseAfter: '1m' });
@@ -158,6 +162,27 @@ describe('the duckdb destination', () => {
       expect(await hold(path).catch((error: Error) => error.message)).to.include('Could not set lock');
       await one.close();
       expect(await sql(path, 'SELECT count(*) FROM orders, other.visits')).to.deep.equal([[1n]]);
+    });
+
+    it('is one, whatever links lead to it, and whether it was there before or not', async () => {
+      const real = join(folder, 'linked');
+      await mkdir(real);
+      await symlink(real, join(folder, 'link'));
+      await symlink(join(folder, 'linked', 'later.duckdb'), join(folder, 'dangling.duckdb'));
+      const path = join(folder, 'link', 'sub', 'ware house.duckdb');
+      const first = await ready(path, 'orders');
+      // By now it is there.
+      const second = await ready(path, 'orders', { releaseAfter: '10s' });
+      for (let n = 0; n < 3; n++) {
+        await first.write(makeBatch('orders', [makeRow()]), never);
+        await second.write(makeBatch('orders', [makeRow()]), never);
+      }
+      await destinations.close();
+      expect(await sql(path, 'SELECT count(*)::INT FROM orders')).to.deep.equal([[6]]);
+      const names = [join(folder, 'dangling.duckdb'), join(real, 'later.duckdb')].map(canonical);
+      expect(new Set(await Promise.all(names))).to.have.property('size', 1);
+      await symlink(join(folder, 'round'), join(folder, 'round'));
+      expect(await canonical(join(folder, 'round'))).to.equal(join(folder, 'round'));
     });
 
     it('that is no DuckDB database is a ConfigError, and is left as it is', async () => {
@@ -270,6 +295,27 @@ describe('the duckdb destination', () => {
         expect(stored.map(([id]) => id)).to.deep.equal(rows.map(({ requestId }) => requestId).toSorted());
       }).timeout(60_000);
 
+      it('land though a list of what is there is open that nobody reads on, which is cut short', async () => {
+        const destination = await ready(newPath(), 'large');
+        const small = Array.from({ length: 10_000 }, () => makeRow('1', 1.7e9));
+        await destination.write(makeBatch('large', small), never);
+        const list = destination.requestIds?.('large', { from: 0, to: 2e9 }, never)[Symbol.asyncIterator]();
+        expect((await list?.next())?.done).to.equal(false);
+        for (const batch of batches()) {
+          for (let tries = 0; ; tries++) {
+            const error = await destination.write(batch, never).catch((thrown: Error) => thrown);
+            if (error === undefined) break;
+            expect(tries, String(error)).to.be.below(2);
+          }
+        }
+        const rest = async () => {
+          while ((await list?.next())?.done === false);
+        };
+        const error = await refused(rest());
+        expect(instructionOf(error)).to.equal('retry');
+        expect(String(error)).to.include('listing large: it was cut short, as a write needs the database');
+      }).timeout(60_000);
+
       it('wait where memoryLimit forbids it, and it is said so', async () => {
         const destination = await ready(newPath(), 'large', { memoryLimit: '72MiB' });
         const write = async () => {
@@ -280,6 +326,34 @@ describe('the duckdb destination', () => {
         expect(String(error)).to.match(/than the 72MiB that DuckDB has: raise memoryLimit/);
       }).timeout(60_000);
     });
+
+    it('take no more memory than they need though others take all of it, again and again', async () => {
+      const destination = await ready(newPath(), 'orders');
+      let isOver = false;
+      let refusals = 0;
+      const greedy = async () => {
+        const all = "SELECT length(string_agg(repeat('x', 100000) || range)) FROM range(100000)";
+        while (!isOver) {
+          await destination.query?.(all, 1, never).catch((error: unknown) => {
+            expect(String(error)).to.match(/than the 72MiB that DuckDB has: ask for less|was cut short/);
+            refusals += 1;
+          });
+        }
+      };
+      const querying = greedy();
+      const until = Date.now() + 5000;
+      let written = 0;
+      while (Date.now() < until) {
+        const rows = Array.from({ length: 6000 }, () => makeRow(JSON.stringify('x'.repeat(1000)), 1.7e9));
+        await destination.write(makeBatch('orders', rows), never);
+        written += rows.length;
+      }
+      isOver = true;
+      await querying;
+      expect(refusals).to.be.above(0);
+      const counted = await destination.query?.('SELECT count(*)::INT FROM orders', 1, never);
+      expect(counted?.rows).to.deep.equal([[written]]);
+    }).timeout(60_000);
 
     it('stores none of a batch in which a constraint refuses one', async () => {
       const path = newPath();
@@ -495,6 +569,12 @@ describe('the duckdb destination', () => {
       expect(instructionOf(error), String(error)).to.equal('retry');
       expect(error.message).to.match(/than the 72MiB that DuckDB has: ask for less, or raise memoryLimit$/);
       expect((await query('SELECT 1')).rows).to.deep.equal([[1]]);
+    });
+
+    it('does not take the words of one for a lack of memory', async () => {
+      const error = await refused(query("SELECT CAST('Out of Memory' AS INT)"));
+      expect(instructionOf(error), String(error)).to.equal('permanent');
+      expect(error.message).to.include('Could not convert string').and.not.to.include('ask for less');
     });
 
     it('stops when the signal fires', async () => {
