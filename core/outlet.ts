@@ -125,7 +125,8 @@ export class Outlet {
     );
   }
 
-  close(): Promise<void> {
-    return this.destination.close();
+  /** Rejects even where the plugin throws. */
+  async close(): Promise<void> {
+    await this.destination.close();
   }
 }

@@ -5,6 +5,7 @@ import { differencesOf } from '../config/differences.js';
 import type { Config } from '../config/schema.js';
 import { Authenticator } from '../core/authenticator.js';
 import { Clients } from '../core/client.js';
+import type { Destination } from '../core/destination.js';
 import { Door } from '../core/door.js';
 import { Engine } from '../core/engine.js';
 import { Ingest } from '../core/ingest.js';
@@ -19,6 +20,7 @@ import { RateLimit } from '../core/rate-limit.js';
 import { createInstance } from '../core/scope.js';
 import type { Spool } from '../core/spool.js';
 import type { TokenStore } from '../core/token-store.js';
+import { Unmade } from '../core/unmade.js';
 
 /**
  * The only composition root: every role and every command takes what it needs from this container.
@@ -79,6 +81,7 @@ export function limitsOf(config: Config, before?: Before<RateLimit>): ReadonlyMa
   return limits;
 }
 
+/** What cannot be made halts its own lanes; a reload that asks for it is refused. */
 export function outletsOf(
   root: Container,
   config: Config,
@@ -89,9 +92,18 @@ export function outletsOf(
   const outlets = new Map<string, Outlet>();
   for (const { name, plugin, options, policy } of config.destinations.values()) {
     const known = others.has(name) ? undefined : before?.made.get(name);
-    outlets.set(name, known ?? new Outlet(name, createInstance(root, plugin, name, options), policy));
+    const make = () => createInstance(root, plugin, name, options);
+    outlets.set(name, known ?? new Outlet(name, before === undefined ? made(name, make) : make(), policy));
   }
   return outlets;
+}
+
+function made(name: string, make: () => Destination): Destination {
+  try {
+    return make();
+  } catch (error) {
+    return new Unmade(name, error);
+  }
 }
 
 export function tokensOf(root: Container, { tokens }: Config): TokenStore {

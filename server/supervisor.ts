@@ -10,6 +10,12 @@ import { Post } from './post.js';
 import type { Recruit } from './recruit.js';
 import type { AckAnswers, LoadAnswers, Outcome, RoleAnswers, RoleName, Start } from './roles/role.js';
 
+/** What is asked for is another server's to do. */
+class Elsewhere extends Error {
+  /** As the admin API answers. */
+  readonly status = 501;
+}
+
 /**
  * Keeps the ack workers and the load process running. They share the spool and nothing else, so that
  * whatever a warehouse's SDK does to the load process, senders are answered.
@@ -81,9 +87,8 @@ export class Supervisor {
   async load(): Promise<Channel<LoadAnswers>> {
     const channel = await this.#load?.ready(10_000);
     if (channel !== undefined) return channel;
-    throw new Error(
-      this.#load === undefined ? 'the load role runs elsewhere' : 'the load process does not start',
-    );
+    if (this.#load === undefined) throw new Elsewhere('the load role runs elsewhere');
+    throw new Error('the load process does not start');
   }
 
   /** All processes make ready for another configuration. @throws Error when one of them cannot */

@@ -1,6 +1,17 @@
 import { adminUrl, instanceOf, type Whereabouts } from '../instance.js';
 import { CommandError, exitCodes } from './exit.js';
 
+/** What the server answered instead of what it was asked for. */
+export class ServerError extends CommandError {
+  /** Another server has the load role. */
+  readonly loadsNothing: boolean;
+
+  constructor(message: string, status: number) {
+    super(message, status === 422 ? exitCodes.config : exitCodes.failed);
+    this.loadsNothing = status === 501;
+  }
+}
+
 /** The admin API of the server that runs on the same configuration. */
 export class AdminClient {
   readonly #url: string;
@@ -42,7 +53,6 @@ export class AdminClient {
     });
     const answer = (await response.json()) as T & { readonly error?: string };
     if (response.ok) return answer;
-    const code = response.status === 422 ? exitCodes.config : exitCodes.failed;
-    throw new CommandError(answer.error ?? `the server answered ${response.status}`, code);
+    throw new ServerError(answer.error ?? `the server answered ${response.status}`, response.status);
   }
 }

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { tokenFault } from '../../core/authenticator.js';
 import { ConfigError, instructionOf, messageOf } from '../../core/errors.js';
 import type { Token } from '../../core/token-store.js';
-import { AdminClient } from '../cli/admin-client.js';
-import { exitCodes } from '../cli/exit.js';
+import { AdminClient, ServerError } from '../cli/admin-client.js';
+import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { paint, print, printJson } from '../cli/output.js';
 import { Session } from '../cli/session.js';
@@ -82,27 +82,33 @@ async function checkDestination(
   name: string,
   tables: readonly string[],
 ): Promise<string | undefined> {
-  const ask = async () => {
-    const admin = await AdminClient.find(session.config);
-    await admin?.post('/api/check', { destination: name, tables });
-    return admin !== undefined;
-  };
   const outlet = session.outlet(name);
-  try {
-    await checkTables(outlet, tables);
-  } catch (error) {
-    if (instructionOf(error) === 'retry' && (await ask())) return undefined;
-    throw error;
-  } finally {
-    // A file is then free for the server.
-    await outlet.close();
+  const here = await failureOf(() => checkTables(outlet, tables));
+  // A file is then free for the server. Whether it closes well says nothing of whether it can be written to.
+  await failureOf(() => outlet.close());
+  if (here !== undefined && instructionOf(here) !== 'retry') throw here;
+  const server = await AdminClient.find(session.config);
+  const there = await failureOf(async () => server?.post('/api/check', { destination: name, tables }));
+  if (server === undefined || (there instanceof ServerError && there.loadsNothing)) {
+    if (here !== undefined) throw here;
+    return undefined;
   }
-  return ask().then(
-    () => undefined,
-    (error) =>
-      `well from here, but the server that runs cannot use it: ${messageOf(error)}; it has the configuration that ` +
-      'was last reloaded, and the environment of its start',
-  );
+  if (there === undefined) return undefined;
+  const finding =
+    `the server that runs cannot use it: ${messageOf(there)}; it has the configuration that was last reloaded, and ` +
+    'the environment of its start';
+  if (here === undefined) return `well from here, but ${finding}`;
+  throw new CommandError(finding, there instanceof CommandError ? there.exitCode : exitCodes.failed);
+}
+
+/** What it fails with, if it does. */
+async function failureOf(work: () => Promise<unknown>): Promise<unknown> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** @param look resolves to what there is to say of what is well */
@@ -117,10 +123,17 @@ async function find(what: string, look: () => Promise<unknown>): Promise<Finding
     return {
       what,
       ok: false,
-      config: instructionOf(error) === 'config',
+      config: isConfig(error),
       message: message.startsWith(name) ? message.slice(name.length) : message,
     };
   }
+}
+
+function isConfig(error: unknown): boolean {
+  return (
+    instructionOf(error) === 'config' ||
+    (error instanceof CommandError && error.exitCode === exitCodes.config)
+  );
 }
 
 function lineOf({ what, ok, message }: Finding): string {

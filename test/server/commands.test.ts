@@ -296,6 +296,80 @@ pipelines:
     expect(code).to.equal(1);
   });
 
+  describe('a plugin that is not finished', () => {
+    const plugins = new URL('../support/unfinished-plugins.js', import.meta.url).pathname;
+    const others = ['lame', 'hasty', 'shut'];
+    const unfinished = configuration.replace(
+      /^destinations:$/m,
+      `plugins: [ ${JSON.stringify(plugins)} ]\n$&\n${others.map((name) => `  ${name}: { type: ${name} }\n`).join('')}`,
+    );
+
+    it('halts the lanes of its own destination, and no other', async () => {
+      await server.configure(
+        `${unfinished}${others.map((name, n) => `  ${n + 3}: { destination: ${name}, table: any }\n`).join('')}`,
+      );
+      await server.start();
+      await server.cliWith('1', 'send', '1');
+      await eventually(
+        'the row',
+        async () => (await server.json<Rows>('rows', '1')).length === 1 || undefined,
+      );
+      const lanes = await server.json<Rows>('pipelines');
+      const states = lanes.map(({ destination, state, lastError }) => [destination, state, lastError ?? '']);
+      expect(states.slice(2)).to.deep.equal([
+        [
+          'lame',
+          'halted',
+          'lame: what the plugin lame creates is no destination, as it lacks close; see connectors/WRITING.md',
+        ],
+        ['hasty', 'halted', 'hasty: its plugin does not make it: there is no socket'],
+        ['shut', 'halted', 'shut: the door is locked: bring the key'],
+      ]);
+      expect(states.slice(0, 2).flat()).to.not.include('halted');
+    });
+
+    it('is told by check beside the others, with what is wrong, and refused by reload', async () => {
+      await server.start();
+      await server.configure(unfinished);
+      const { code, stdout } = await server.cli('check');
+      expect(stdout).to.match(/^ok {4}destination local$/m);
+      expect(stdout).to.match(/^FAIL {2}destination lame: what the plugin lame creates is no destination/m);
+      expect(stdout).to.match(
+        /^FAIL {2}destination hasty: its plugin does not make it: there is no socket$/m,
+      );
+      expect(stdout).to.match(/^FAIL {2}destination shut: the door is locked: bring the key$/m);
+      expect(code).to.equal(78);
+      const reload = await server.cli('reload');
+      expect(reload.code, `${reload.stdout}${reload.stderr}`).to.equal(78);
+      expect(reload.stderr).to.match(/lame: what the plugin lame creates is no destination/);
+    });
+  });
+
+  it('check says of a fault of the set-up that only the server sees that it is one', async () => {
+    await server.configure(configuration.replace('releaseAfter: 200ms', 'releaseAfter: 60s'));
+    await server.start();
+    await server.cliWith('1', 'send', '1');
+    await server.cli('drain');
+    await server.configure(
+      configuration
+        .replace('releaseAfter: 200ms', 'releaseAfter: 60s')
+        .replace('table: two', 'table: __hookline_batches'),
+    );
+    const { code, stdout } = await server.cli('check');
+    expect(stdout).to.match(
+      /^FAIL {2}destination local: the server that runs cannot use it: .*__hookline_batches/m,
+    );
+    expect(stdout).to.include('it has the configuration that was last reloaded');
+    expect(code).to.equal(78);
+  });
+
+  it('check beside a server that loads nothing says nothing of that one', async () => {
+    await server.start('--role', 'ack,admin');
+    const { code, stdout } = await server.cli('check');
+    expect(stdout).to.match(/^ok {4}destination local$/m);
+    expect(code).to.equal(0);
+  });
+
   it('drain says that nothing lands while no server runs', async () => {
     const { code, stderr } = await server.cli('drain');
     expect([code, stderr.includes('no server runs')]).to.deep.equal([1, true]);
