@@ -16,7 +16,7 @@ export default definePlugin({
     'A batch that comes again finds the job. BigQuery forgets jobs after six months: for one that old the table is ' +
     "asked for the batch's first row, so do not delete rows of a lane that was stopped for so long.",
   // A write takes some seconds, however small it is: most of it is BigQuery's own time.
-  defaults: { flush: { rows: 50_000, bytes: '32MiB', every: '5s' }, concurrency: 4, timeout: '5m' },
+  defaults: { flush: { rows: 50_000, bytes: '16MiB', every: '5s' }, concurrency: 4, timeout: '5m' },
   suited: ({ method }) =>
     method === 'load-job' ? { flush: { rows: 500_000, bytes: '128MiB', every: '2m' }, timeout: '30m' } : {},
   objection: ({ method }, { flush }) =>

@@ -12,6 +12,6 @@ export default definePlugin({
     'commit the ledger is asked, and its answer is what counts. A batch that comes again finds its entry and adds ' +
     'nothing, however long ago the first time was.',
   // A warehouse that wakes is billed for a minute: the flush follows that.
-  defaults: { flush: { rows: 50_000, bytes: '64MiB', every: '60s' }, concurrency: 2, timeout: '15m' },
+  defaults: { flush: { rows: 50_000, bytes: '40MiB', every: '60s' }, concurrency: 2, timeout: '15m' },
   create: (options, get) => new SnowflakeDestination(options, get(keys.logger), get(keys.metrics)),
 });

@@ -8,7 +8,7 @@ import { body, type Generator } from './load.js';
 import { median, type Report } from './report.js';
 import type { Extent, Scenario } from './scenario.js';
 import { watchMemory } from './usage.js';
-import { Warehouse } from './warehouse.js';
+import { type OnePipeline, Warehouse } from './warehouse.js';
 
 const run = promisify(execFile);
 
@@ -67,7 +67,7 @@ async function drain(
 }
 
 /** A sender whose token was never found to be good has but a part of the spool: seven million of these records. */
-export async function prove({ server }: Warehouse, url: string): Promise<void> {
+export async function prove({ server }: OnePipeline, url: string): Promise<void> {
   await server.start();
   await fetch(url, { method: 'POST', body });
   // An ack worker asks about a sender within a second, and is told within another.
@@ -78,7 +78,7 @@ export async function prove({ server }: Warehouse, url: string): Promise<void> {
 
 /** Leaves at least so many records in the spool, with no server running. */
 export async function fill(
-  warehouse: Warehouse,
+  warehouse: OnePipeline,
   url: string | readonly string[],
   records: number,
   load: Generator,
@@ -97,7 +97,7 @@ export async function fill(
  * @param what whose memory it is, as the report has it
  */
 export async function drainOnce(
-  warehouse: Warehouse,
+  warehouse: OnePipeline,
   report?: Report,
   what: string = warehouse.kind,
 ): Promise<number> {

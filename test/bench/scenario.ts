@@ -14,5 +14,7 @@ export interface Scenario {
   readonly name: string;
   /** What it measures, in a line. */
   readonly about: string;
+  /** Left out where none is named. */
+  readonly onlyByName?: boolean;
   run(report: Report, extent: Extent, load: Generator): Promise<void>;
 }

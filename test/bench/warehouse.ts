@@ -9,10 +9,46 @@ export interface Count {
   readonly ids: number;
 }
 
-/** A server with one pipeline, 1, into the table `bench` of one kind of warehouse. */
-export class Warehouse {
-  readonly kind: 'postgres' | 'duckdb' | 'parquet';
+/** A server with one pipeline, 1, into the table `bench` of some warehouse. */
+export class OnePipeline {
+  /** As reports name it. */
+  readonly kind: string;
   readonly server: Hookline;
+
+  constructor(kind: string, server: Hookline) {
+    this.kind = kind;
+    this.server = server;
+  }
+
+  /** @param destination as the YAML has it, `{ type: postgres, … }` */
+  static async server(destination: string, env: Record<string, string> = {}): Promise<Hookline> {
+    return await Hookline.create(
+      `destinations:
+  out: ${destination}
+pipelines:
+  1: { destination: out, table: bench }
+`,
+      { env },
+    );
+  }
+
+  /** Rows that have landed since the load process began, by its own count. */
+  async landed(): Promise<number> {
+    const text = await (await fetch(`${this.server.adminUrl}/metrics`)).text();
+    return Number(/^hookline_rows_landed_total\{.*\} (\d+)$/m.exec(text)?.[1] ?? 0);
+  }
+
+  /** What waits, in records, and how old the oldest is, in seconds. */
+  async waiting(): Promise<{ readonly records: number; readonly lag: number }> {
+    const response = await fetch(`${this.server.adminUrl}/api/pipelines`);
+    const [lane] = (await response.json()) as { records: number; lag: number }[];
+    return { records: lane?.records ?? 0, lag: lane?.lag ?? 0 };
+  }
+}
+
+/** One into a warehouse that needs no more than npm, and that can be counted and emptied. */
+export class Warehouse extends OnePipeline {
+  declare readonly kind: 'postgres' | 'duckdb' | 'parquet';
   readonly postgres: TestPostgres | undefined;
   /** Of Postgres. */
   readonly database: string;
@@ -23,8 +59,7 @@ export class Warehouse {
     postgres: TestPostgres | undefined,
     database: string,
   ) {
-    this.kind = kind;
-    this.server = server;
+    super(kind, server);
     this.postgres = postgres;
     this.database = database;
   }
@@ -37,14 +72,7 @@ export class Warehouse {
       duckdb: 'path: ./warehouse.duckdb',
       parquet: 'path: ./lake, flush: { every: 5s }',
     }[kind];
-    const server = await Hookline.create(
-      `destinations:
-  out: { type: ${kind}, ${options} }
-pipelines:
-  1: { destination: out, table: bench }
-`,
-      { env: { DATABASE_URL: database } },
-    );
+    const server = await OnePipeline.server(`{ type: ${kind}, ${options} }`, { DATABASE_URL: database });
     return new Warehouse(kind, server, postgres, database);
   }
 
@@ -75,19 +103,6 @@ pipelines:
       connection.closeSync();
       instance.closeSync();
     }
-  }
-
-  /** Rows that have landed since the load process began, by its own count. */
-  async landed(): Promise<number> {
-    const text = await (await fetch(`${this.server.adminUrl}/metrics`)).text();
-    return Number(/^hookline_rows_landed_total\{.*\} (\d+)$/m.exec(text)?.[1] ?? 0);
-  }
-
-  /** What waits, in records, and how old the oldest is, in seconds. */
-  async waiting(): Promise<{ readonly records: number; readonly lag: number }> {
-    const response = await fetch(`${this.server.adminUrl}/api/pipelines`);
-    const [lane] = (await response.json()) as { records: number; lag: number }[];
-    return { records: lane?.records ?? 0, lag: lane?.lag ?? 0 };
   }
 
   async destroy(): Promise<void> {
