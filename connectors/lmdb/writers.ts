@@ -22,7 +22,9 @@ export class Writers {
    * @param make puts what else is there from the beginning, in the same transaction
    */
   async spoolId(make: () => void): Promise<string> {
-    if (!this.#meta.doesExist(idKey)) {
+    // Not by the key: among others that were changed it may not be found.
+    const [any] = this.#meta.getKeys({ limit: 1 });
+    if (any === undefined) {
       const id = randomInt(2 ** 48 - 1);
       await this.#environment.commit(() =>
         this.#meta.ifNoExists(idKey, () => {

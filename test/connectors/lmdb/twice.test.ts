@@ -80,10 +80,10 @@ describe("what an LMDB spool's data file has twice", () => {
     );
 
   /** Flips a bit of a key, wherever it stands in the file: LMDB leaves pages of before behind. */
-  const withoutKey = <T>(key: string, act: (spool: LmdbSpool) => Promise<T>) =>
+  const withoutKey = <T>(key: string, act: (spool: LmdbSpool) => Promise<T>, behind = '') =>
     survived((bytes) => {
       const [at, bit] = [random.below(key.length), 1 << random.below(8)];
-      const found = [...bytes.toString('latin1').matchAll(new RegExp(key, 'g'))];
+      const found = [...bytes.toString('latin1').matchAll(new RegExp(key + behind, 'g'))];
       expect(found).to.not.have.length(0);
       for (const { index } of found) bytes[index + at] = (bytes[index + at] as number) ^ bit;
     }, act);
@@ -130,6 +130,15 @@ describe("what an LMDB spool's data file has twice", () => {
       const [failure, left] = seen;
       expect(failure).to.include("the count of its writers is missing in the spool's data.mdb");
       expect(left).to.equal(1);
+    }
+  });
+
+  it('its id: takes nobody for a new spool whose key has a bit flipped', async () => {
+    for (let round = 0; round < 10; round++) {
+      const refusal = await withoutKey('id', (spool) => settleAll(spool, lane), '(?=[^]{4}\\d{6})').catch(
+        String,
+      );
+      expect(refusal).to.include("its id is missing in the spool's data.mdb");
     }
   });
 
