@@ -1,16 +1,13 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { rangesOf } from '../core/client.js';
-import { bytes, duration, secret } from '../core/options.js';
+import { bytes, duration, longestDelay, secret } from '../core/options.js';
 import { schemes } from '../core/signatures/index.js';
 
 /** The schemas of what the YAML says by itself; destinations, spool and tokens besides have their plugin's. */
 
-/** `setTimeout` takes no more than 2^31-1 milliseconds, and fires at once beyond. */
-const longest = 24 * 86_400_000;
-
 function durationFrom(least: number) {
-  return duration().refine((value) => value >= least && value <= longest, {
+  return duration().refine((value) => value >= least && value <= longestDelay, {
     error: `expected a duration from ${least}ms to 24d`,
   });
 }

@@ -69,6 +69,9 @@ export function bytes() {
   return quantity('size', sizes, '16MiB', 'bytes');
 }
 
+/** Milliseconds: `setTimeout` takes no more than 2^31-1, and fires at once beyond. */
+export const longestDelay = 24 * 86_400_000;
+
 /** A duration: `250ms`, `1s`, `5m`, `1h`, `7d`, or 0; who writes 60 may mean seconds. Parsed to milliseconds. */
 export function duration() {
   return quantity('duration', durations, '1s');

@@ -1,14 +1,10 @@
+import { deferred } from './deferred.js';
+
 /** Ends the work that offers what nobody asks for any more. */
 class NotWanted extends Error {
   constructor() {
     super('nobody asks for more');
   }
-}
-
-interface Turn<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -19,12 +15,12 @@ interface Turn<T> {
 export async function* pulled<T>(
   work: (offer: (value: T) => Promise<void>) => Promise<void>,
 ): AsyncGenerator<T, void, undefined> {
-  let offered = turn<{ readonly value: T } | undefined>();
-  let asked = turn<void>();
+  let offered = deferred<{ readonly value: T } | undefined>();
+  let asked = deferred<void>();
   let isWanted = true;
   const working = work((value) => {
     if (!isWanted) return Promise.reject(new NotWanted());
-    asked = turn();
+    asked = deferred();
     offered.resolve({ value });
     return asked.promise;
   }).then(
@@ -35,7 +31,7 @@ export async function* pulled<T>(
     for (;;) {
       const next = await offered.promise;
       if (next === undefined) return;
-      offered = turn();
+      offered = deferred();
       yield next.value;
       asked.resolve();
     }
@@ -44,14 +40,4 @@ export async function* pulled<T>(
     asked.reject(new NotWanted());
     await working;
   }
-}
-
-function turn<T>(): Turn<T> {
-  let [resolve, reject]: [Turn<T>['resolve'], Turn<T>['reject']] = [() => {}, () => {}];
-  const promise = new Promise<T>((...settle) => {
-    [resolve, reject] = settle;
-  });
-  // Whoever has gone does not hear of it.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }

@@ -1,8 +1,9 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { failpoint } from '../../core/failpoint.js';
+import { type Deferred, deferred } from '../../core/deferred.js';
 import { RetryableError } from '../../core/index.js';
 import { canonical, openDatabase } from './database-file.js';
 import { faultOf, instructed, isOutOfMemory } from './errors.js';
+import { closeInstance, settingsOf } from './instance.js';
 import { MemoryAllowance } from './memory-allowance.js';
 import { sooner } from './sooner.js';
 
@@ -41,9 +42,9 @@ export class Database {
   #instance: Promise<DuckDBInstance> | undefined;
   #closing: Promise<void> | undefined;
   /** Resolves when it is closed, as it has to be before it is of use again. */
-  #spoiled: Deferred | undefined;
+  #spoiled: Deferred<void> | undefined;
   /** Resolves when a write has been tried that needs all memory for itself. */
-  #kept: Deferred | undefined;
+  #kept: Deferred<void> | undefined;
   readonly #readers = new Map<DuckDBConnection, AbortController>();
   #begun = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -160,7 +161,7 @@ export class Database {
         if (ended.signal.aborted) throw new RetryableError(`${doing}: ${cutShort}`, { cause: error });
         if (!isShort) throw instructed(error, doing);
         if (writes && this.#kept === undefined && (among || this.#begun !== begun)) {
-          this.#kept = deferred();
+          this.#kept = deferred<void>();
           throw new Crowded();
         }
         throw writes ? this.#memory.short(doing, error) : this.#memory.asked(doing, error);
@@ -178,7 +179,7 @@ export class Database {
   /** Newcomers wait until those who are there have ended; who only reads has some seconds for it. */
   #spoil(): void {
     if (this.#spoiled !== undefined) return;
-    const spoiled = deferred();
+    const spoiled = deferred<void>();
     this.#spoiled = spoiled;
     const timer = setTimeout(() => {
       for (const [connection, ended] of this.#readers) {
@@ -193,25 +194,7 @@ export class Database {
     while (this.#closing !== undefined) await this.#closing;
     if (this.#instance === undefined) {
       this.#generation += 1;
-      const opening = openDatabase(
-        this.path,
-        {
-          memory_limit: `${this.#memory.take()}B`,
-          threads: String(this.#settings.threads),
-          // Each checkpoint compresses the last 122,880 rows anew: with 128 MiB it drains an eighth slower, with the
-          // default of 16 MiB half as fast. After a crash a log of that size is read in 0.7 s.
-          checkpoint_threshold: '256MiB',
-          // What it frees goes back to the system: these two alone made 340 MiB of 510 of the load process, no slower.
-          allocator_background_threads: 'true',
-          allocator_flush_threshold: '8MiB',
-          errors_as_json: 'true',
-          enable_external_access: 'false',
-          autoinstall_known_extensions: 'false',
-          autoload_known_extensions: 'false',
-          lock_configuration: 'true',
-        },
-        doing,
-      );
+      const opening = openDatabase(this.path, settingsOf(this.#memory.take(), this.#settings.threads), doing);
       this.#instance = opening.catch((error: unknown) => {
         this.#instance = undefined;
         // Rows are read out of its log then.
@@ -252,37 +235,3 @@ export class Database {
 
 /** A write did not have the memory that others read with. */
 class Crowded extends Error {}
-
-interface Deferred {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-}
-
-function deferred(): Deferred {
-  let resolve = () => {};
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
-}
-
-/** Closing checkpoints on this thread, up to 400 ms: so it is done before, on one of DuckDB's own. */
-async function closeInstance(opened: Promise<DuckDBInstance>): Promise<void> {
-  const instance = await opened.catch(() => undefined);
-  if (instance === undefined) return;
-  try {
-    const connection = await instance.connect();
-    const checkpoint = connection.run('CHECKPOINT');
-    failpoint?.('duckdb.checkpointing');
-    await checkpoint.catch(() => {});
-    failpoint?.('duckdb.checkpointed');
-    connection.closeSync();
-  } catch {
-    // A database that cannot be used any more is closed all the same.
-  }
-  try {
-    instance.closeSync();
-  } catch {
-    // Its file is then free when the process ends; the next use opens it again, or says why it cannot.
-  }
-}

@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { bytes, definePlugin, duration, path } from '../../core/index.js';
+import { longestDelay } from '../../core/options.js';
 import { DuckDBDestination } from './destination.js';
-
-/** `setTimeout` takes no more than 2^31-1 milliseconds, and fires at once beyond. */
-const longest = 24 * 86_400_000;
 
 export default definePlugin({
   kind: 'destination',
@@ -20,7 +18,7 @@ export default definePlugin({
       ),
     threads: z.int().min(1).max(1024).default(2).describe('How many threads DuckDB may use'),
     releaseAfter: duration()
-      .refine((value) => value <= longest, { error: 'expected a duration up to 24d' })
+      .refine((value) => value <= longestDelay, { error: 'expected a duration up to 24d' })
       .default(2000)
       .describe('The file is closed when idle for this long, so that other programs can open it'),
   }),

@@ -306,7 +306,7 @@ pipelines:
 
     it('halts the lanes of its own destination, and no other', async () => {
       await server.configure(
-        `${unfinished}${others.map((name, n) => `  ${n + 3}: { destination: ${name}, table: any }\n`).join('')}`,
+        `${unfinished}${others.map((name, n) => `  ${n + 3}: { destination: ${name}, table: more }\n`).join('')}`,
       );
       await server.start();
       await server.cliWith('1', 'send', '1');
