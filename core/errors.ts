@@ -34,8 +34,12 @@ export class RetryableError extends InstructionError {
 
 /** These rows never pass: the engine splits the batch; the culprits become dead letters, the rest lands. */
 export class PermanentError extends InstructionError {
-  constructor(message: string, options?: ErrorOptions) {
+  /** The warehouse's own code of the refusal, such as Postgres's `23514`; by it alike refusals are told. */
+  readonly code: string | undefined;
+
+  constructor(message: string, options?: ErrorOptions & { readonly code?: string }) {
     super('permanent', message, options);
+    this.code = options?.code;
   }
 }
 
