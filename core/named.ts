@@ -41,15 +41,23 @@ function isReason(error: unknown, signal: unknown): boolean {
 function withName(error: unknown, name: string): unknown {
   const instruction = instructionOf(error);
   if (instruction === undefined) return error;
-  const { message, delay } = error as Error & { readonly delay?: number };
+  const { message, delay, code } = error as Error & Told;
   if (message.startsWith(`${name}: `)) return error;
   const Kind = kinds[instruction];
-  return new Kind(`${name}: ${message}`, { cause: error, ...(delay !== undefined && { delay }) });
+  return new Kind(`${name}: ${message}`, {
+    cause: error,
+    ...(delay !== undefined && { delay }),
+    ...(code !== undefined && { code }),
+  });
 }
 
-const kinds: Readonly<
-  Record<Instruction, new (message: string, options: ErrorOptions & { readonly delay?: number }) => Error>
-> = {
+/** What an instruction says besides its message. */
+interface Told {
+  readonly delay?: number;
+  readonly code?: string;
+}
+
+const kinds: Readonly<Record<Instruction, new (message: string, options: ErrorOptions & Told) => Error>> = {
   retry: RetryableError,
   permanent: PermanentError,
   config: ConfigError,

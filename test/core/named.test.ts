@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { never, refused } from '../../core/conformance/index.js';
 import type { Destination } from '../../core/destination.js';
-import { ConfigError, instructionOf, messageOf, RetryableError } from '../../core/errors.js';
+import { ConfigError, instructionOf, messageOf, PermanentError, RetryableError } from '../../core/errors.js';
 import { named } from '../../core/named.js';
 
 class Failing implements Destination {
@@ -40,6 +40,11 @@ describe("an instance's name", () => {
     expect(instructionOf(error)).to.equal('retry');
     expect(error).to.include({ delay: 1234, cause });
     expect(cause.message).to.equal('no answer');
+  });
+
+  it("keeps the code of the warehouse's own", async () => {
+    const error = await thrown(new PermanentError('it refuses a row', { code: '23514' }));
+    expect(error).to.include({ message: 'warehouse: it refuses a row', code: '23514' });
   });
 
   it('is not said twice', async () => {
