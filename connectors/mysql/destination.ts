@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import {
   type Batch,
   chart,
   type Destination,
+  type Logger,
   pulled,
   RetryableError,
   type Row,
@@ -9,7 +11,8 @@ import {
   type TableName,
   type TimeRange,
 } from 'hookline/plugin';
-import type { Connection, RowDataPacket } from 'mysql2/promise';
+import type { Connection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
+import { weaknessOf } from './durability.js';
 import { instructed, numberOf } from './errors.js';
 import { insertRows } from './insert.js';
 import { addressOf, type MysqlOptions } from './options.js';
@@ -28,8 +31,11 @@ const listedAtOnce = 10_000;
 export class MysqlDestination implements Destination {
   readonly #pool: SessionPool<MysqlSession>;
   readonly #ledger: Table;
+  readonly #logger: Logger;
+  #isWarned = false;
 
-  constructor(options: MysqlOptions) {
+  constructor(options: MysqlOptions, logger: Logger) {
+    this.#logger = logger;
     this.#pool = new SessionPool({
       connect: (_, signal) => MysqlSession.connect(addressOf(options), signal),
       instructed,
@@ -40,6 +46,7 @@ export class MysqlDestination implements Destination {
   async open(signal: AbortSignal): Promise<void> {
     this.#pool.open();
     await this.check([], signal);
+    if (!this.#isWarned) await this.#warn(signal);
   }
 
   async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
@@ -62,11 +69,10 @@ export class MysqlDestination implements Destination {
     await this.#pool.use(`writing to ${batch.table}`, signal, async (session) => {
       const table = this.#table(batch.table);
       await session.connection.query('START TRANSACTION');
-      if (!(await this.#enter(session, batch))) {
-        await session.connection.query('ROLLBACK');
-        return;
-      }
-      await insertRows(session, table, batch.rows);
+      if (!(await this.#enter(session, batch))) return await this.#meet(session, batch);
+      await insertRows(session, table, batch.rows).catch((error: unknown) => {
+        throw instructed(error, `writing to ${batch.table}`, 'rows');
+      });
       await session.commit();
     });
   }
@@ -106,11 +112,21 @@ export class MysqlDestination implements Destination {
     await this.#pool.close();
   }
 
+  /** Says once what the server does not keep. */
+  async #warn(signal: AbortSignal): Promise<void> {
+    const weakness = await this.#pool.use('looking at its settings', signal, ({ connection }) =>
+      weaknessOf(connection),
+    );
+    this.#isWarned = true;
+    if (weakness === undefined) return;
+    this.#logger.warn({ weakness }, "a crash of the server's machine may lose what has just landed");
+  }
+
   #table(name: TableName): Table {
     return new Table(name, chartColumns);
   }
 
-  /** Enters the batch; false when it has landed before. */
+  /** Enters the batch; false when the ledger has it, or something else of the same key. */
   async #enter({ connection }: MysqlSession, batch: Batch): Promise<boolean> {
     const { quoted, columns } = this.#ledger;
     try {
@@ -127,9 +143,26 @@ export class MysqlDestination implements Destination {
     }
   }
 
+  /**
+   * Finds the batch in the ledger, and commits something. A server shows what it has committed before it
+   * has flushed it, or before a semi-synchronous replica has it: then a failover would take the batch away.
+   * Who commits after it waits for both. So an entry of no rows says that the batch came again.
+   */
+  async #meet({ connection }: MysqlSession, batch: Batch): Promise<void> {
+    await connection.query('ROLLBACK');
+    const { quoted, columns } = this.#ledger;
+    const [{ affectedRows }] = await connection.execute<ResultSetHeader>(
+      `INSERT INTO ${quoted} (${columns}) SELECT ?, table_name, 0, 0 FROM ${quoted} WHERE batch_id = ?`,
+      [randomUUID(), batch.id],
+    );
+    if (affectedRows > 0) return;
+    throw new RetryableError(`${quoted} refuses the batch as a duplicate, and does not have it`);
+  }
+
   async #expectWritable(connection: Connection): Promise<void> {
     const [rows] = await connection.query<RowDataPacket[]>('SELECT @@read_only AS readOnly');
-    if (Number(rows[0]?.['readOnly']) === 0) return;
+    // A word in MariaDB 12, a number before.
+    if (['0', 'OFF'].includes(String(rows[0]?.['readOnly']))) return;
     throw new RetryableError('the server is read-only, perhaps after a failover: is it the primary?');
   }
 }

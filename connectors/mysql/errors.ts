@@ -30,6 +30,7 @@ const numbers: Readonly<Record<number, Verdict>> = {
   1129: 'config', // host blocked after too many errors
   1130: 'config', // host may not connect
   1153: 'permanent', // a packet above max_allowed_packet
+  1173: 'config', // a table without a primary key, where the server wants one
   1203: 'retry', // too many connections of the user
   1226: 'retry', // a quota of the user, per hour say
   1251: 'config', // authentication protocol not supported
@@ -39,13 +40,19 @@ const numbers: Readonly<Record<number, Verdict>> = {
   1366: 'permanent', // no such text in the column's character set
   1471: 'config',
   1526: 'permanent', // no partition for the row
+  1644: 'permanent', // a trigger of the user's own raised it, under whatever class
   1820: 'config', // the password must be changed first
   1862: 'config', // the password has expired
+  3098: 'config', // a table that group replication does not take
   3118: 'config', // the account is locked
   3159: 'config', // only with TLS
+  3750: 'config', // as 1173, in MySQL
   3819: 'permanent', // a CHECK of the user's own
   4025: 'permanent', // the same in MariaDB
 };
+
+const keyed =
+  'the server wants a primary key in each table: make this one yourself, with one on __kdd_request_id';
 
 const advice: Readonly<Record<string, string>> = {
   1044: 'grant the user its rights on the database',
@@ -53,8 +60,12 @@ const advice: Readonly<Record<string, string>> = {
   1049: 'create the database, or correct its name',
   1142: 'grant the user SELECT, INSERT and CREATE on the database',
   1153: 'raise max_allowed_packet on the server, and replay',
+  1173: keyed,
   1290: 'the server is read-only, perhaps after a failover: is it the primary?',
+  1526: 'give the table a partition for such rows, and replay',
+  3098: keyed,
   3159: 'set ssl',
+  3750: keyed,
   ECONNREFUSED: 'is the server running, and are host and port right?',
   ENOTFOUND: 'no such host: check its name, or the DNS',
   ETIMEDOUT: 'does a firewall stand between?',
@@ -72,21 +83,25 @@ interface DriverError {
   readonly sqlState?: string;
 }
 
-/** The instruction that an error of the driver amounts to; any other error is passed on. */
-export function instructed(error: unknown, doing: string): unknown {
+/**
+ * The instruction that an error of the driver amounts to; any other error is passed on.
+ * @param about `rows` of a statement that has rows in it: the server may quote one, whatever the error, as a
+ *   trigger says what it likes under any number. Then neither its text nor the error itself is passed on.
+ */
+export function instructed(error: unknown, doing: string, about: 'rows' | 'names' = 'names'): unknown {
   if (instructionOf(error) !== undefined || !isDriverError(error)) return error;
   const { code, errno } = error;
   const hint = advice[errno ?? ''] ?? advice[code];
   const after = hint === undefined ? '' : `; ${hint}`;
   const verdict = verdictOf(error);
-  // The server quotes the row that it refuses, so neither its text nor the error itself is passed on.
   if (verdict === 'permanent') {
-    return new PermanentError(`${doing}: the server refuses a row (${code} ${errno})${after}`);
+    const message = `${doing}: the server refuses a row (${code} ${errno})${after}`;
+    return new PermanentError(message, { code: String(errno) });
   }
-  const message = `${doing}: ${messageOf(error)} (${code})${after}`;
-  return verdict === 'config'
-    ? new ConfigError(message, { cause: error })
-    : new RetryableError(message, { cause: error });
+  const quoting = about === 'rows' && error.sqlState !== undefined;
+  const what = quoting ? `the server refuses (${code} ${errno})` : `${messageOf(error)} (${code})`;
+  const Kind = verdict === 'config' ? ConfigError : RetryableError;
+  return new Kind(`${doing}: ${what}${after}`, quoting ? {} : { cause: error });
 }
 
 /** The server's number of its error, `undefined` for any other. */

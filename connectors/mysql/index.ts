@@ -1,4 +1,4 @@
-import { definePlugin } from 'hookline/plugin';
+import { definePlugin, keys } from 'hookline/plugin';
 import { MysqlDestination } from './destination.js';
 import { config } from './options.js';
 
@@ -9,8 +9,8 @@ export default definePlugin({
   config,
   guarantee: ({ ledger }) =>
     `The rows of a batch and its entry in the ledger, the table ${ledger}, are one InnoDB transaction: both are there ` +
-    'or neither, and a batch that comes again finds its entry. It rests on innodb_flush_log_at_trx_commit = 1, the ' +
-    "server's default: with 0 or 2 a crash of its machine loses what was committed last.",
+    'or neither, and a batch that comes again finds its entry. It rests on innodb_flush_log_at_trx_commit = 1 and, ' +
+    'where there is a binary log, sync_binlog = 1: else a crash of the machine loses what was committed last.',
   defaults: { flush: { rows: 10_000, bytes: '16MiB', every: '1s' }, concurrency: 2, timeout: '5m' },
-  create: (options) => new MysqlDestination(options),
+  create: (options, get) => new MysqlDestination(options, get(keys.logger)),
 });

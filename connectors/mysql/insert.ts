@@ -4,6 +4,8 @@ import type { Table } from './table.js';
 
 /** Rows of a statement at most: beyond it, no faster, and a statement takes 65,535 parameters. */
 const mostRows = 1024;
+/** What the server itself says of a packet that is too large. */
+const tooLarge = '1153';
 /** What a row takes in a packet besides its texts, and a statement besides its rows; generously. */
 const perRow = 64;
 const perStatement = 1024;
@@ -43,6 +45,7 @@ function countOf(rows: readonly Row[], from: number, room: number): number {
   if (fitting > 0) return 2 ** Math.floor(Math.log2(fitting));
   throw new PermanentError(
     `a body of ${rows[from]?.body.length} bytes does not fit into the server's max_allowed_packet; raise it there, and replay`,
+    { code: tooLarge },
   );
 }
 

@@ -10,13 +10,31 @@ const connectTimeout = 10_000;
 const commitTimeout = 2000;
 
 /**
- * For each connection:
- * - strict, as else a value that does not fit is cut or replaced with a warning;
+ * Whatever the server or its `init_connect` has set, a connection works under these. Each could hurt:
+ * - `NAMES`: a server may ignore the handshake's character set, and would then write bodies anew;
+ * - transactions that only read, or look at what is not committed;
+ * - `sql_mode`: strict, as else a value that does not fit is cut or replaced with a warning;
+ * - `autocommit`, `completion_type`: what a transaction is, and that a session goes on after one;
+ * - `unique_checks`: a unique key of the ledger must refuse a second entry;
+ * - `sql_select_limit`, `sql_big_selects`: a list of request ids would end too soon, or never begin;
+ * - statements are ended by our own signal, never by a time limit for people's queries;
+ * - locks: a statement that nobody waits for any more would wait for a day;
  * - a server that has lost us without a word finds out within a minute or so, not after the eight hours
  *   of its own wait_timeout: till then it would hold the batch's ledger row, and the retry would wait.
+ *
+ * MySQL from 5.7.8 on, and MariaDB, each read a comment of their own, as the other lacks the variable.
  */
-const settings = `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
-  autocommit = 1, wait_timeout = 90, net_read_timeout = 60, innodb_lock_wait_timeout = 30`;
+const settings = [
+  'SET NAMES utf8mb4 COLLATE utf8mb4_bin',
+  'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE',
+  `SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1, completion_type = 0,
+    foreign_key_checks = 1, unique_checks = 1, time_zone = '+00:00',
+    sql_big_selects = 1, sql_select_limit = 18446744073709551615,
+    /*!50708 max_execution_time = 0, */
+    /*M! max_statement_time = 0, */ /*M!100300 idle_transaction_timeout = 0, idle_write_transaction_timeout = 0, */
+    innodb_lock_wait_timeout = 30, lock_wait_timeout = 30,
+    wait_timeout = 90, net_read_timeout = 60, net_write_timeout = 60`,
+];
 
 /** One connection. Once anything has failed on it, it is destroyed and never used again. */
 export class MysqlSession implements Session {
@@ -63,7 +81,7 @@ export class MysqlSession implements Session {
       // Without a listener, the end of an idle connection would end the process.
       connection.on('error', abort);
       connection.on('end', abort);
-      await connection.query(settings);
+      for (const statement of settings) await connection.query(statement);
       const [rows] = await connection.query<RowDataPacket[]>('SELECT @@max_allowed_packet AS n');
       return new MysqlSession(connection, Number(rows[0]?.['n']), socket);
     } catch (error) {

@@ -9,6 +9,8 @@ interface Column {
   readonly definition: string;
   /** The types that will do, as SHOW COLUMNS writes them. */
   readonly type: RegExp;
+  /** The fewest characters that a varchar must hold. */
+  readonly length?: number;
 }
 
 /** Compared byte by byte, whatever the server's default is, and stored as they come. */
@@ -22,12 +24,22 @@ export const chartColumns: readonly Column[] = chart.map(({ name, type }) => {
   if (type === 'float64') return { name, definition: 'double NOT NULL', type: /^double$/ };
   return name === '__kdd_request_body'
     ? { name, definition: `longtext ${utf8} NOT NULL`, type: /^longtext$/ }
-    : { name, definition: `varchar(255) ${utf8} NOT NULL`, type: /^(varchar\(\d+\)|(medium|long)?text)$/ };
+    : {
+        name,
+        definition: `varchar(255) ${utf8} NOT NULL`,
+        type: /^(varchar\(\d+\)|(medium|long)?text)$/,
+        length: name === '__kdd_request_id' ? 20 : 36,
+      };
 });
 
 export const ledgerColumns: readonly Column[] = [
-  { name: 'batch_id', definition: 'char(36) CHARACTER SET ascii PRIMARY KEY', type: /^(var)?char\(\d+\)$/ },
-  { name: 'table_name', definition: `varchar(64) ${utf8} NOT NULL`, type: /^varchar\(\d+\)$/ },
+  {
+    name: 'batch_id',
+    definition: 'char(36) CHARACTER SET ascii PRIMARY KEY',
+    type: /^(var)?char\(\d+\)$/,
+    length: 36,
+  },
+  { name: 'table_name', definition: `varchar(64) ${utf8} NOT NULL`, type: /^varchar\(\d+\)$/, length: 64 },
   { name: 'rows', definition: 'bigint NOT NULL', type: /^bigint/ },
   { name: 'bytes', definition: 'bigint NOT NULL', type: /^bigint/ },
   {
@@ -87,6 +99,9 @@ export class Table {
     if (found.length === 0) return false;
     const engine = await this.#engine(connection);
     const faults = engine === 'InnoDB' ? this.#misfits(found) : [`it is ${engine}, not an InnoDB table`];
+    if (this.#columns === ledgerColumns && engine === 'InnoDB' && !(await this.#hasKey(connection))) {
+      faults.push('batch_id is not its primary key, nor a unique one, alone and whole');
+    }
     if (faults.length === 0) return true;
     throw new ConfigError(
       `${this.quoted} has another shape and is left as it is: ${faults.join(', ')}. Rename it, or choose another table`,
@@ -95,14 +110,14 @@ export class Table {
 
   #misfits(found: readonly RowDataPacket[]): string[] {
     const faults: string[] = [];
-    for (const { name, type } of this.#columns) {
+    for (const { name, type, length = 0 } of this.#columns) {
       const column = found.find(({ Field }) => Field === name);
       if (column === undefined) faults.push(`${name} is missing`);
       else if (!type.test(column['Type'])) faults.push(`${name} is ${column['Type']}`);
       else if (/ GENERATED/.test(column['Extra'])) faults.push(`${name} is a generated column`);
-      else if (name === 'batch_id' && !['PRI', 'UNI'].includes(column['Key'])) {
-        faults.push(`${name} is not its primary key`);
-      } else if (name.startsWith('__kdd_') && !/^(utf8mb4|null)/.test(String(column['Collation']))) {
+      else if (room(column['Type']) < length)
+        faults.push(`${name} is ${column['Type']}, shorter than ${length}`);
+      else if (name.startsWith('__kdd_') && !/^(utf8mb4|null)/.test(String(column['Collation']))) {
         faults.push(`${name} is not in utf8mb4`);
       }
     }
@@ -112,6 +127,21 @@ export class Table {
       if (mandatory && !known) faults.push(`${Field} is NOT NULL without a default`);
     }
     return faults;
+  }
+
+  /**
+   * Whether a batch's id is there once. Not where a key begins with it only, or has further columns: two
+   * batches that were sealed at once begin alike, and the second would be taken for landed.
+   */
+  async #hasKey(connection: Connection): Promise<boolean> {
+    const [parts] = await connection.query<RowDataPacket[]>(`SHOW INDEX FROM ${this.quoted}`);
+    return parts.some(
+      ({ Key_name, Column_name, Non_unique, Sub_part }) =>
+        Column_name === 'batch_id' &&
+        Number(Non_unique) === 0 &&
+        Sub_part === null &&
+        parts.filter((part) => part['Key_name'] === Key_name).length === 1,
+    );
   }
 
   /** Its columns as the server has them; none when it is missing. */
@@ -138,3 +168,8 @@ export class Table {
 }
 
 export const noSuchTable = 1146;
+
+/** The characters that a type is limited to. */
+function room(type: string): number {
+  return Number(/char\((\d+)\)/.exec(type)?.[1] ?? Number.POSITIVE_INFINITY);
+}

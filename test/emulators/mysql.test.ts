@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import {
   destinationClaims,
@@ -15,7 +16,7 @@ import {
   urlWith,
 } from 'hookline/conformance';
 import { instructionOf, type Row } from 'hookline/plugin';
-import type { ResultSetHeader, RowDataPacket } from 'mysql2/promise';
+import { createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import plugin from '../../connectors/mysql/index.js';
 import { TestMariadb } from '../support/mariadb.js';
 
@@ -114,14 +115,53 @@ describe('the mysql destination, on MariaDB', () => {
     }
   });
 
-  it('refuses a ledger in which an id can be twice', async () => {
-    await server.sql(
-      `CREATE TABLE loose (batch_id char(36), table_name varchar(64), \`rows\` bigint, bytes bigint,
-                           landed_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6))`,
-    );
-    const error = await refused(ready('fine', { ledger: 'loose' }));
+  const loose = {
+    'without a key': '',
+    'whose key has another column besides': ', PRIMARY KEY (batch_id, `rows`)',
+    'whose key is only the beginning of the id': ', UNIQUE (batch_id(8))',
+  };
+  for (const [at, [what, key]] of Object.entries(loose).entries()) {
+    it(`refuses a ledger ${what}`, async () => {
+      await server.sql(
+        `CREATE TABLE loose_${at} (batch_id char(36) NOT NULL, table_name varchar(64), \`rows\` bigint,
+           bytes bigint, landed_at timestamp(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)${key})`,
+      );
+      for (const look of [() => ready('fine', { ledger: `loose_${at}` }), () => checked(`loose_${at}`)]) {
+        const error = await refused(look());
+        expect(instructionOf(error)).to.equal('config');
+        expect(error.message).to.include('batch_id is not its primary key');
+      }
+    });
+  }
+  /** What `check` says of a ledger. */
+  async function checked(ledger: string): Promise<void> {
+    const destination = destinations.make({ ledger });
+    await destination.open(never);
+    await destination.check([], never);
+  }
+
+  it('takes a duplicate of another key of the ledger for no batch that has landed', async () => {
+    const destination = await ready('doubtful', { ledger: 'keys' });
+    await server.sql('ALTER TABLE `keys` ADD UNIQUE (`rows`)');
+    await destination.write(makeBatch('doubtful', [makeRow()]), never);
+    expect(await instruction(destination.write(makeBatch('doubtful', [makeRow()]), never))).to.equal('retry');
+  });
+
+  it('refuses columns that are too short for any row', async () => {
+    await server.sql(`CREATE TABLE short (${table.replace('varchar(40)', 'varchar(19)')})`);
+    const error = await refused(ready('short'));
     expect(instructionOf(error)).to.equal('config');
-    expect(error.message).to.include('batch_id is not its primary key');
+    expect(error.message).to.include('__kdd_request_id is varchar(19), shorter than 20');
+  });
+
+  it('calls a row that no partition takes permanent, with the code of the server', async () => {
+    await server.sql(
+      `CREATE TABLE parted (${table.replace('__kdd_requester_key text', '__kdd_requester_key varchar(64)')})
+       PARTITION BY LIST COLUMNS (__kdd_requester_key) (PARTITION p0 VALUES IN ('another tenant'))`,
+    );
+    const error = await refused((await ready('parted')).write(makeBatch('parted', [makeRow()]), never));
+    expect(error).to.include({ code: '1526' });
+    expect(instructionOf(error)).to.equal('permanent');
   });
 
   it('notes each batch in the ledger', async () => {
@@ -194,5 +234,79 @@ describe('the mysql destination, on MariaDB', () => {
     await destination.write(makeBatch('orders', [makeRow()]), never);
     await destination.check(['orders'], never);
     expect(await destination.latest?.('orders', 10, never)).to.have.lengthOf(1);
+  });
+
+  it('works under whatever settings server and user have', async () => {
+    const hostile: Readonly<Record<string, string | number>> = {
+      sql_mode: "'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,NO_AUTO_VALUE_ON_ZERO,PAD_CHAR_TO_FULL_LENGTH'",
+      tx_read_only: 1,
+      tx_isolation: "'READ-UNCOMMITTED'",
+      autocommit: 0,
+      completion_type: "'RELEASE'",
+      sql_select_limit: 1,
+      sql_big_selects: 0,
+      max_join_size: 1,
+      unique_checks: 0,
+      time_zone: "'-12:00'",
+      max_statement_time: 0.0001,
+      innodb_lock_wait_timeout: 1,
+      lock_wait_timeout: 1,
+      idle_transaction_timeout: 1,
+      // Only of a user that is no administrator.
+      init_connect: "'SET NAMES latin1'",
+    };
+    await server.sql("CREATE USER plain@127.0.0.1 IDENTIFIED BY 'plain-password'");
+    await server.sql('GRANT SELECT, INSERT, CREATE ON test.* TO plain@127.0.0.1');
+    const names = Object.keys(hostile);
+    const [before] = await server.sql<RowDataPacket[]>(
+      `SELECT ${names.map((name) => `@@GLOBAL.${name} AS ${name}`).join(', ')}`,
+    );
+    const admin = await createConnection({ uri: server.url });
+    const batch = makeBatch(
+      'hostile',
+      Array.from({ length: 2000 }, () => makeRow('"ação 日本 \\\\ 😀"')),
+    );
+    try {
+      for (const name of names) await admin.query(`SET GLOBAL ${name} = ${hostile[name]}`);
+      const destination = at({ username: 'plain', password: 'plain-password' });
+      await destination.open(never);
+      await destination.ensureTable('hostile', never);
+      await destination.check(['hostile'], never);
+      for (let n = 0; n < 2; n++) await destination.write(batch, never);
+      const ids: string[] = [];
+      const range = { from: 0, to: Number.MAX_SAFE_INTEGER };
+      for await (const some of destination.requestIds?.('hostile', range, never) ?? []) ids.push(...some);
+      expect(ids.sort()).to.deep.equal(batch.rows.map(({ requestId }) => requestId).sort());
+      const newest = (await destination.latest?.('hostile', 2000, never)) ?? [];
+      expect(newest.map(({ body }) => Buffer.from(body).toString())).to.deep.equal(
+        batch.rows.map(({ body }) => Buffer.from(body).toString()),
+      );
+    } finally {
+      for (const name of names) await admin.query(`SET GLOBAL ${name} = ?`, [before?.[name]]);
+      await admin.end();
+    }
+  });
+
+  it('repeats nothing of a row, whatever error a trigger makes of it', async () => {
+    const destination = await ready('guarded');
+    const states = { '45000': 'permanent', '42000': 'permanent', '08S01': 'permanent' };
+    const batch = makeBatch('guarded', [makeRow(Buffer.from('{"mail":"somebody@example.com"}'))]);
+    const raise = (signal: string) =>
+      server.sql(
+        `CREATE OR REPLACE TRIGGER guard BEFORE INSERT ON guarded FOR EACH ROW BEGIN
+         DECLARE said text; SET said = LEFT(NEW.__kdd_request_body, 100); SIGNAL SQLSTATE ${signal}; END`,
+      );
+    for (const [state, expected] of Object.entries(states)) {
+      await raise(`'${state}' SET MESSAGE_TEXT = said`);
+      const error = await refused(destination.write(batch, never));
+      expect(instructionOf(error), state).to.equal(expected);
+      expect(error).to.include({ code: '1644' });
+      expect(inspect(error, { depth: 9 })).to.not.include('somebody');
+    }
+    // Under the number of another error, which is not of rows.
+    await raise("'HY000' SET MESSAGE_TEXT = said, MYSQL_ERRNO = 1205");
+    const error = await refused(destination.write(batch, never));
+    expect(instructionOf(error)).to.equal('retry');
+    expect(inspect(error, { depth: 9 })).to.not.include('somebody');
   });
 });

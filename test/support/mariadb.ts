@@ -18,22 +18,30 @@ export interface MariadbTls {
   readonly clients: string;
 }
 
-/** A real MariaDB on loopback, from the PATH; all settings that matter are its defaults. */
+/** A real MariaDB on loopback, from the PATH; all settings that matter are its defaults, unless told. */
 export class TestMariadb {
   readonly password = randomBytes(12).toString('hex');
   readonly #server: ChildServer;
   readonly #port: number;
   readonly #tls: MariadbTls | undefined;
+  readonly #settings: readonly string[];
 
-  private constructor(server: ChildServer, port: number, tls: MariadbTls | undefined) {
+  private constructor(
+    server: ChildServer,
+    port: number,
+    tls: MariadbTls | undefined,
+    settings: readonly string[],
+  ) {
     this.#server = server;
     this.#port = port;
     this.#tls = tls;
+    this.#settings = settings;
   }
 
-  static async start(tls?: MariadbTls): Promise<TestMariadb> {
+  /** @param settings options of its command line, such as `--log-bin` */
+  static async start(tls?: MariadbTls, ...settings: string[]): Promise<TestMariadb> {
     const [port = 0] = await freePorts(1);
-    const database = new TestMariadb(await ChildServer.prepare('mariadb'), port, tls);
+    const database = new TestMariadb(await ChildServer.prepare('mariadb'), port, tls, settings);
     await database.#initialise();
     await database.start();
     return database;
@@ -67,6 +75,7 @@ export class TestMariadb {
       '--bind-address=127.0.0.1',
       `--port=${this.#port}`,
       '--skip-name-resolve',
+      ...this.#settings,
       ...(this.#tls === undefined ? [] : this.#files.map(([option, file]) => `--ssl-${option}=${file}`)),
     ];
     await this.#server.start('mariadbd', args, () => this.sql('SELECT 1'));

@@ -24,6 +24,10 @@ describe('the errors of mysql', () => {
     [1062, '23000', 'permanent', "a unique key of the user's own"],
     [3819, 'HY000', 'permanent', "a CHECK of the user's own"],
     [1153, '08S01', 'permanent', 'a packet that is too large'],
+    [1526, 'HY000', 'permanent', 'a row without a partition'],
+    [1644, '42000', 'permanent', 'a trigger, whatever class it raises'],
+    [3750, 'HY000', 'config', 'a server that wants a primary key'],
+    [3101, '40000', 'retry', 'a commit that a group has rolled back'],
   ];
   for (const [errno, sqlState, instruction, what] of verdicts) {
     it(`are ${instruction} for ${what}`, () => {
@@ -34,6 +38,13 @@ describe('the errors of mysql', () => {
   it('do not repeat what the server says of a row', () => {
     const error = told(1366, 'HY000') as Error;
     expect(messageOf(error)).to.equal('writing: the server refuses a row (ER_X 1366)');
+    expect(error).to.include({ cause: undefined, code: '1366' });
+  });
+
+  it('do not repeat what it says of a statement with rows in it, whatever it is', () => {
+    const said = Object.assign(new Error('said'), { code: 'ER_X', errno: 9999, sqlState: 'HY000' });
+    const error = instructed(said, 'writing', 'rows') as Error;
+    expect(messageOf(error)).to.equal('writing: the server refuses (ER_X 9999)');
     expect(error.cause).to.equal(undefined);
   });
 
