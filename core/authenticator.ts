@@ -6,6 +6,7 @@ import { vouched } from './request.js';
 import { type SenderId, senderParts } from './sender.js';
 import type { Discard, DiscardReason, StoredRecord } from './spool.js';
 import type { Token, TokenStore } from './token-store.js';
+import { TrustedClock, trustedClock } from './trusted-clock.js';
 
 /** Deactivating a token takes effect within five seconds: look-ups are remembered for three. */
 const rememberFor = 3000;
@@ -26,6 +27,7 @@ export interface Verdicts {
 @injectable()
 export class Authenticator {
   readonly #tokens: TokenStore;
+  readonly #clock: TrustedClock;
   readonly #remembered = new Map<
     string,
     { readonly at: number; readonly token: Promise<Token | undefined> }
@@ -34,8 +36,12 @@ export class Authenticator {
   #lastTouch = performance.now();
   #opened: Promise<void> | undefined;
 
-  constructor(@inject(parts.tokens) tokens: TokenStore) {
+  constructor(
+    @inject(parts.tokens) tokens: TokenStore,
+    @inject(TrustedClock) clock: TrustedClock = trustedClock,
+  ) {
     this.#tokens = tokens;
+    this.#clock = clock;
   }
 
   async judge(pipeline: string, records: readonly StoredRecord[], signal: AbortSignal): Promise<Verdicts> {
@@ -56,7 +62,8 @@ export class Authenticator {
         rows.push(record);
         continue;
       }
-      const reason = fault(tokens.get(record.key), record.tokenDigest, pipeline, now);
+      const reason = fault(tokens.get(record.key), record.tokenDigest, pipeline, this.#clock);
+      if (reason === uncertain) throw new RetryableError(this.#cannotTell(record.key));
       if (reason === undefined) rows.push(record);
       else discarded.push({ record, reason });
     }
@@ -68,12 +75,17 @@ export class Authenticator {
   async vouch(senders: readonly SenderId[], signal: AbortSignal): Promise<ReadonlySet<SenderId>> {
     await this.#open(signal);
     const tokens = await this.#findAll(new Set(senders.map((sender) => senderParts(sender).key)));
-    const now = new Date();
     const good = senders.filter((sender) => {
       const { key, tokenDigest } = senderParts(sender);
-      return fault(tokens.get(key), tokenDigest, undefined, now) === undefined;
+      const reason = fault(tokens.get(key), tokenDigest, undefined, this.#clock);
+      // It keeps what it had: nothing lands by it meanwhile.
+      return reason === undefined || reason === uncertain;
     });
     return new Set(good);
+  }
+
+  #cannotTell(key: string): string {
+    return `whether the token with the key ${key} has expired cannot be told now: ${this.#clock.doubt}`;
   }
 
   /** The store is opened by the first who needs it: one that is down does not hold the start. */
@@ -137,30 +149,34 @@ export class Authenticator {
   }
 }
 
+/** Whether it has expired cannot be told: the clock was set. */
+export const uncertain = 'not certain';
+
 function fault(
   token: Token | undefined,
   tokenDigest: Uint8Array,
   pipeline: string | undefined,
-  now: Date,
-): DiscardReason | undefined {
+  clock: TrustedClock,
+): DiscardReason | typeof uncertain | undefined {
   const right =
     token === undefined ||
     timingSafeEqual(token.digest, tokenDigest) ||
     timingSafeEqual(vouched, tokenDigest);
-  return right ? tokenFault(token, pipeline, now) : 'wrong token';
+  return right ? tokenFault(token, pipeline, clock) : 'wrong token';
 }
 
 /** Why a token of this key, whoever shows it, lets nothing into the pipeline. */
 export function tokenFault(
   token: Token | undefined,
   pipeline: string | undefined,
-  now: Date,
-): Exclude<DiscardReason, 'wrong token'> | undefined {
+  clock: TrustedClock = trustedClock,
+): Exclude<DiscardReason, 'wrong token'> | typeof uncertain | undefined {
   if (token === undefined) return 'unknown key';
   if (!token.active) return 'deactivated token';
-  if (token.expiresAt !== undefined && token.expiresAt <= now) return 'expired token';
+  const expired = token.expiresAt !== undefined && clock.hasPassed(token.expiresAt.getTime());
+  if (expired === true) return 'expired token';
   if (pipeline !== undefined && token.pipelines?.includes(pipeline) === false) {
     return 'token not allowed on this pipeline';
   }
-  return undefined;
+  return expired === undefined ? uncertain : undefined;
 }

@@ -13,6 +13,7 @@ import type { Metrics } from './metrics.js';
 import type { Outlet } from './outlet.js';
 import type { Pipeline } from './pipeline.js';
 import { type LaneId, laneParts, type Spool } from './spool.js';
+import { TrustedClock, trustedClock } from './trusted-clock.js';
 
 /** How often the spool is asked which lanes have something: what it adds to a row's age. */
 const lookEvery = 100;
@@ -36,11 +37,14 @@ export class Engine {
   readonly #spool: Spool;
   readonly #logger: Logger;
   readonly #metrics: Metrics;
+  readonly #clock: TrustedClock;
   readonly #lanes: Lanes;
   readonly #rest = new AbortController();
   readonly #orphans = new Set<LaneId>();
   #authenticator: Authenticator;
   #looking: Promise<void> | undefined;
+  /** What was last told of the clock. */
+  #doubt: string | undefined;
   #fenced: (error: unknown) => void = () => undefined;
 
   constructor(
@@ -50,7 +54,9 @@ export class Engine {
     @inject(Authenticator) authenticator: Authenticator,
     @inject(keys.logger) logger: Logger,
     @inject(keys.metrics) metrics: Metrics,
+    @inject(TrustedClock) clock: TrustedClock = trustedClock,
   ) {
+    this.#clock = clock;
     this.#spool = spool;
     this.#authenticator = authenticator;
     this.#logger = logger;
@@ -148,6 +154,7 @@ export class Engine {
     const backoff = new Backoff(lookEvery, 5000);
     while (!this.#rest.signal.aborted) {
       let wait = lookEvery;
+      this.#tellOfClock();
       try {
         for (const id of await this.#spool.pending()) this.#wake(id);
         backoff.reset();
@@ -156,6 +163,22 @@ export class Engine {
         this.#logger.error({ err: error }, `the spool cannot be read: ${messageOf(error)}`);
       }
       await pause(wait, this.#rest.signal);
+    }
+  }
+
+  /** Each look also holds the clocks against each other: a step of one is seen before the next one. */
+  #tellOfClock(): void {
+    const { doubt } = this.#clock;
+    if (doubt === this.#doubt) return;
+    this.#doubt = doubt;
+    if (doubt === undefined) {
+      this.#logger.info({}, 'the clock has run evenly for ten minutes: what has expired is judged again');
+    } else {
+      this.#logger.warn(
+        {},
+        `${doubt}; until then no request is discarded by an expiry date, and nothing that is kept for a time is ` +
+          'thrown away, unless it is over by both times',
+      );
     }
   }
 

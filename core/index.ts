@@ -40,3 +40,4 @@ export { type Session, SessionPool, type SessionPoolParts } from './session-pool
 export * from './spool.js';
 export { isTlsCode, type Pem, pem, pemOf, readTls, type Tls, tls, tlsOf } from './tls.js';
 export type { Token, TokenStore } from './token-store.js';
+export { type ClockNote, TrustedClock, trustedClock } from './trusted-clock.js';

@@ -20,6 +20,7 @@ import { RateLimit } from '../core/rate-limit.js';
 import { createInstance } from '../core/scope.js';
 import type { Spool } from '../core/spool.js';
 import type { TokenStore } from '../core/token-store.js';
+import { TrustedClock, trustedClock } from '../core/trusted-clock.js';
 import { Unmade } from '../core/unmade.js';
 
 /**
@@ -49,6 +50,7 @@ export function compose(config: Config, logger: Logger): Container {
     .bind<Door>(parts.door)
     .toDynamicValue(() => doorOf(config, root.get(Proven)))
     .inSingletonScope();
+  root.bind(TrustedClock).toConstantValue(trustedClock);
   root.bind(Proven).toSelf();
   root.bind(Prover).toSelf();
   root.bind(Ingest).toSelf();

@@ -5,6 +5,7 @@ import {
   type HeldFilter,
   type LaneId,
   laneParts,
+  type TrustedClock,
 } from '../../core/index.js';
 import type { Environment } from './environment.js';
 import { decodeHeld, encodeHeld, type Held } from './held-entry.js';
@@ -18,11 +19,12 @@ export class HeldDiscards {
   readonly #shelf: Shelf<Held>;
 
   /** @param share bytes that it may take */
-  constructor(environment: Environment, share: number) {
+  constructor(environment: Environment, share: number, clock: TrustedClock) {
     this.#shelf = new Shelf<Held>(environment, {
       name: 'held',
       codec: { encode: encodeHeld, decode: decodeHeld },
       share,
+      clock,
       weigh: ({ entry }) => ({ count: 1, bytes: roomFor(entry.body.length) }),
     });
   }

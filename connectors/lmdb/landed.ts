@@ -1,5 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
-import type { BatchReceipts, LaneId, ReceiptCounts, ReceiptsSummary, SealedBatch } from '../../core/index.js';
+import type {
+  BatchReceipts,
+  LaneId,
+  ReceiptCounts,
+  ReceiptsSummary,
+  SealedBatch,
+  TrustedClock,
+} from '../../core/index.js';
 import type { Environment } from './environment.js';
 import { receiptsLength, StoredReceipts } from './receipts-entry.js';
 import { Shelf, type Weight } from './shelf.js';
@@ -16,7 +23,7 @@ export class Landed {
   readonly #shelf: Shelf<StoredReceipts>;
 
   /** @param share bytes that it may take */
-  constructor(environment: Environment, share: number) {
+  constructor(environment: Environment, share: number, clock: TrustedClock) {
     this.#environment = environment;
     this.#shelf = new Shelf<StoredReceipts>(environment, {
       name: 'landed',
@@ -25,6 +32,7 @@ export class Landed {
         decode: (bytes) => new StoredReceipts(Buffer.from(bytes.subarray(0, bytes.length))),
       },
       share,
+      clock,
       weigh: ({ count }) => weightOf(count),
     });
   }

@@ -1,6 +1,8 @@
+import type { TrustedClock } from '../../core/index.js';
 import { Batches } from './batches.js';
 import { Capacity } from './capacity.js';
 import { Claim } from './claim.js';
+import { ClockNotes } from './clock-notes.js';
 import { DeadLetters } from './dead-letters.js';
 import { Discards } from './discards.js';
 import { Environment } from './environment.js';
@@ -36,19 +38,20 @@ const landedPart = 16;
 export type Parts = Awaited<ReturnType<typeof openParts>>;
 
 /** Opens the environment and the journal, and builds over them what the spool is made of. */
-export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger) {
+export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger, clock: TrustedClock) {
   const { path, maxSize, maxUnproven = maxSize / 10 } = options;
   const opened = await Environment.open('spool', path, mapSizeFor(maxSize), (environment) => {
     const claim = new Claim(environment);
     return {
       environment,
       claim,
+      clockNotes: new ClockNotes(environment, claim, clock, logger),
       records: new Records(environment),
       batches: new Batches(environment, logger),
       dead: new DeadLetters(environment),
       discards: new Discards(environment),
-      held: new HeldDiscards(environment, maxSize / heldPart),
-      landed: new Landed(environment, maxSize / landedPart),
+      held: new HeldDiscards(environment, maxSize / heldPart, clock),
+      landed: new Landed(environment, maxSize / landedPart, clock),
       places: placesIn(environment, logger),
       proofs: new Proofs(environment, claim),
       strangers: new Strangers(environment),
@@ -56,6 +59,7 @@ export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger) 
     };
   });
   const { environment, claim, records, batches, dead, discards, held, landed, strangers, writers } = opened;
+  opened.clockNotes.resume();
   const spoolId = await writers
     .spoolId(() => beginPlaces(opened.places))
     .catch(async (error: unknown) => {

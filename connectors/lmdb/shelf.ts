@@ -1,5 +1,5 @@
 import { statfsSync } from 'node:fs';
-import type { LaneId } from '../../core/index.js';
+import type { LaneId, TrustedClock } from '../../core/index.js';
 import type { Codec, Db, Environment } from './environment.js';
 import { lanePrefix, timeKey, timeOf } from './keys.js';
 
@@ -23,6 +23,7 @@ export interface ShelfParts<V> {
   readonly share: number;
   /** What a value counts for, and the bytes that it takes. */
   readonly weigh: (value: V) => Weight;
+  readonly clock: TrustedClock;
 }
 
 export interface Weight {
@@ -33,23 +34,26 @@ export interface Weight {
 /**
  * Values that are kept until their time, in the order in which they end. They have a share of the spool of
  * their own: beyond it the oldest are thrown away first, and counted. They never keep a step from being done.
+ * While the clock is not certain, they end by the earliest time that it may be, and are kept by the latest.
  */
 export class Shelf<V> {
   readonly db: Db<V>;
   readonly #environment: Environment;
   readonly #counts: Db<number>;
   readonly #share: number;
+  readonly #clock: TrustedClock;
   readonly #weigh: ShelfParts<V>['weigh'];
   #duration: number | undefined;
   #serial = 0;
   #trimming: Promise<unknown> = Promise.resolve();
 
-  constructor(environment: Environment, { name, codec, share, weigh }: ShelfParts<V>) {
+  constructor(environment: Environment, { name, codec, share, weigh, clock }: ShelfParts<V>) {
     this.#environment = environment;
     this.db = environment.db<V>(name, codec);
     this.#counts = environment.db<number>(`${name}-counts`);
     this.#share = share;
     this.#weigh = weigh;
+    this.#clock = clock;
   }
 
   /** From now on values stay so many milliseconds; without a number none is put here. */
@@ -82,8 +86,8 @@ export class Shelf<V> {
       const lost = (this.#counts.get(lanePrefix(lane)) ?? 0) + weight.count;
       return () => void this.#counts.put(lanePrefix(lane), lost);
     }
-    const at = Date.now();
-    const until = at + this.#duration;
+    const { wall: at, latest } = this.#clock.now();
+    const until = latest + this.#duration;
     return () => {
       for (const value of values(at)) void this.db.put(timeKey(until, epoch, this.#serial++), value);
     };
@@ -91,7 +95,7 @@ export class Shelf<V> {
 
   /** What has its time still, what ends first first. @param after only what follows this key */
   *entries(after?: Buffer, limit?: number): Generator<{ readonly key: Buffer; readonly value: V }> {
-    let start = firstAfter(Date.now());
+    let start = firstAfter(this.#clock.now().earliest);
     if (after !== undefined) {
       const next = Buffer.concat([after, Buffer.alloc(1)]);
       // What has had its time is not listed, also where it is not trimmed yet.
@@ -130,7 +134,7 @@ export class Shelf<V> {
     this.#environment.refresh();
     const [oldest] = this.db.getKeys({ limit: 1 });
     if (oldest === undefined) return false;
-    const now = Date.now();
+    const now = this.#clock.now().earliest;
     const excess = this.#excess(coming);
     const isOver = timeOf(oldest) <= now;
     if (!isOver && excess <= 0) return false;

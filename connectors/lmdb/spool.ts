@@ -16,6 +16,8 @@ import {
   type Spool,
   type SpoolRecord,
   type StoredRecord,
+  type TrustedClock,
+  trustedClock,
   type Waiting,
 } from '../../core/index.js';
 import type { SpoolLogger } from './journal/retiring.js';
@@ -39,16 +41,18 @@ const readerCheckEvery = 60_000;
 export class LmdbSpool implements Spool {
   readonly #options: LmdbSpoolOptions;
   readonly #logger: SpoolLogger;
+  readonly #clock: TrustedClock;
   readonly #parts = new Opened<Parts>();
   #readersCheckedAt = 0;
 
-  constructor(options: LmdbSpoolOptions, logger: SpoolLogger) {
+  constructor(options: LmdbSpoolOptions, logger: SpoolLogger, clock: TrustedClock = trustedClock) {
     this.#options = options;
     this.#logger = logger;
+    this.#clock = clock;
   }
 
   async open(): Promise<void> {
-    await this.#parts.open(() => openParts(this.#options, this.#logger));
+    await this.#parts.open(() => openParts(this.#options, this.#logger, this.#clock));
   }
 
   append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void> {
@@ -74,7 +78,7 @@ export class LmdbSpool implements Spool {
   }
 
   async pending(): Promise<LaneId[]> {
-    const { claim, environment, held, importer, landed, records } = this.#open();
+    const { claim, clockNotes, environment, held, importer, landed, records } = this.#open();
     const failure = await importer.advance().then(() => undefined, asFailure);
     environment.refresh();
     if (claim.held && performance.now() - this.#readersCheckedAt > readerCheckEvery) {
@@ -82,7 +86,8 @@ export class LmdbSpool implements Spool {
       environment.forgetDeadReaders();
     }
     // Where it fails, the next look tries again; whatever else the disk has to do tells why.
-    if (claim.held) await Promise.all([held.trim(), landed.trim()]).catch(() => undefined);
+    if (claim.held)
+      await Promise.all([held.trim(), landed.trim(), clockNotes.write()]).catch(() => undefined);
     environment.refresh();
     const lanes = records.lanes();
     if (failure !== undefined && lanes.length === 0) throw failure.error;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { tokenFault } from '../../core/authenticator.js';
+import { tokenFault, uncertain } from '../../core/authenticator.js';
 import { ConfigError, instructionOf, messageOf } from '../../core/errors.js';
 import type { Token } from '../../core/token-store.js';
 import { AdminClient, ServerError } from '../cli/admin-client.js';
@@ -65,8 +65,8 @@ async function examine(session: Session): Promise<Finding[]> {
 
 /** What the signature lets in at the door is discarded afterwards, where the token that stands in is no good. */
 function checkStandIn(pipeline: string, key: string, token: Token | undefined): void {
-  const reason = tokenFault(token, pipeline, new Date());
-  if (reason === undefined) return;
+  const reason = tokenFault(token, pipeline);
+  if (reason === undefined || reason === uncertain) return;
   throw new ConfigError(
     `all of it will be discarded (${reason}): mend the token, or name another than ${key}`,
   );

@@ -9,6 +9,7 @@ import { Lifecycle } from '../../core/lifecycle.js';
 import type { Outlet } from '../../core/outlet.js';
 import { Prover } from '../../core/prover.js';
 import type { TokenStore } from '../../core/token-store.js';
+import { TrustedClock } from '../../core/trusted-clock.js';
 import { outletsOf, tokensOf } from '../compose.js';
 import { Kept } from './kept.js';
 import { Listings } from './listings.js';
@@ -54,7 +55,7 @@ export async function startLoad(
     const keep = kept.prepare(config);
     const { tokens, authenticator } = isSameInstance(now.config.tokens, config.tokens)
       ? now
-      : freshTokens(tokensOf(container, config));
+      : freshTokens(tokensOf(container, config), container.get(TrustedClock));
     const outlets = outletsOf(container, config, { config: now.config, made: now.outlets });
     return () => {
       keep();
@@ -133,8 +134,8 @@ export async function query(outlet: Outlet, sql: string, limit: number) {
   return destination.query(sql, limit, signal);
 }
 
-function freshTokens(tokens: TokenStore) {
-  return { tokens, authenticator: new Authenticator(tokens) };
+function freshTokens(tokens: TokenStore, clock: TrustedClock) {
+  return { tokens, authenticator: new Authenticator(tokens, clock) };
 }
 
 /** Whether it is done before a reload's answer has to be given. */

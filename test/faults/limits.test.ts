@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { Scoreboard, sized } from '../support/attack.js';
+import { clockConfiguration, expectNothingLostByClock } from '../support/clock-attack.js';
 import { CrowdOfSockets } from '../support/crowd-of-sockets.js';
 import { eventually, type TestToken } from '../support/hookline.js';
 import { readDuckDb } from '../support/readers.js';
@@ -188,8 +189,8 @@ pipelines:
   describe('when the clock is set (shifted within each of its processes)', () => {
     let shift: string;
 
-    async function startShifted(): Promise<Rig> {
-      const of = await Rig.start(configuration);
+    async function startShifted(sections = configuration): Promise<Rig> {
+      const of = await Rig.start(sections);
       rig = of;
       await of.server.stop();
       shift = join(of.server.folder, 'shift');
@@ -224,6 +225,10 @@ pipelines:
       }
       expect(of.refused).to.equal(0);
       await judge(of, 'clocks set back and forth', 4);
+    });
+
+    it('a year ahead and right again: no request is discarded by an expiry date, and what is kept stays', async () => {
+      await expectNothingLostByClock((await startShifted(clockConfiguration)).server, set);
     });
 
     it('a day back: a token that is deactivated is of no use five seconds later, none the less', async () => {

@@ -6,6 +6,7 @@ import { readTail } from '../../../connectors/lmdb/journal/tail.js';
 import { openParts, type Parts } from '../../../connectors/lmdb/parts.js';
 import { silent } from '../../../core/conformance/instantiate.js';
 import { lane, makeRecord, other } from '../../../core/conformance/spool/records.js';
+import { trustedClock } from '../../../core/index.js';
 
 describe('moving records out of the journals', () => {
   let path: string;
@@ -13,7 +14,7 @@ describe('moving records out of the journals', () => {
 
   beforeEach(async () => {
     path = await mkdtemp(join(tmpdir(), 'hookline-importing-'));
-    parts = await openParts({ path, maxSize: 2 ** 30 }, silent);
+    parts = await openParts({ path, maxSize: 2 ** 30 }, silent, trustedClock);
   });
   afterEach(async () => {
     await parts.appender.close();
