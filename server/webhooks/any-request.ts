@@ -50,6 +50,8 @@ export class AnyRequest {
       insecureHTTPParser: false,
       maxHeaderSize: 16_384,
     });
+    // RFC 9112, 9.6: a sender that closes its side may still wait for the answer.
+    Object.assign(server, { httpAllowHalfOpen: true });
     // Every field counts, such as a second Host: their size is limited, so their number need not be.
     server.maxHeadersCount = 0;
     server.on('request', (request, response) => this.#receive(request, response));

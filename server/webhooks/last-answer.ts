@@ -36,6 +36,8 @@ export class LastAnswer {
   give(socket: Socket, reply: Reply): void {
     this.#over.add(socket);
     this.#waiting.set(socket, reply);
+    // Where the sender has closed its side, `node:http` would close ours behind the answer before this one.
+    socket.destroySoon = () => undefined;
     this.#sendInTurn(socket);
   }
 

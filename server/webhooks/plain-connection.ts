@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { failpoint } from '../../core/failpoint.js';
 import type { Ingest } from '../../core/ingest.js';
-import type { Reply } from '../../core/reply.js';
+import { type Reply, replies } from '../../core/reply.js';
 import { currentSecond, messageOf } from './message.js';
 import { type PlainHead, readPlainHead } from './plain-request.js';
 import { SharedReads } from './shared-reads.js';
@@ -51,7 +51,7 @@ export class PlainConnection {
     this.#socket = this.#reads.socket;
     this.#ingest = ingest;
     this.#options = options;
-    this.#socket.on('end', this.#end).on('timeout', this.#late).on('error', ignore);
+    this.#socket.on('end', this.#ended).on('timeout', this.#late).on('error', ignore);
     this.#socket.setTimeout(options.headerTimeout);
   }
 
@@ -155,11 +155,23 @@ export class PlainConnection {
     if (ahead !== undefined) this.#receive(ahead);
   }
 
-  /** The sender has closed its side, or we close ours. */
-  readonly #end = (): void => {
-    this.#last = true;
-    if (this.#state !== 'busy' && this.#state !== 'unread') this.#socket.destroySoon();
+  /** The sender has closed its side: it still reads the answer to what it has asked. */
+  readonly #ended = (): void => {
+    const isCutOff = this.#state === 'part';
+    this.#end();
+    if (isCutOff) this.#refuse(replies.malformed);
   };
+
+  /** The sender has closed its side, or we close ours. */
+  #end(): void {
+    this.#last = true;
+    if (this.#state === 'new' || this.#state === 'idle') this.#socket.destroySoon();
+  }
+
+  #refuse(reply: Reply): void {
+    this.#ingest.refused(reply);
+    this.#answer(reply);
+  }
 
   readonly #late = (): void => {
     if (this.#state === 'new' || this.#state === 'idle' || this.#state === 'unread') this.#socket.destroy();
@@ -168,7 +180,7 @@ export class PlainConnection {
 
   #handOver(): void {
     this.#reads.release();
-    this.#socket.off('end', this.#end).off('timeout', this.#late).off('error', ignore).setTimeout(0);
+    this.#socket.off('end', this.#ended).off('timeout', this.#late).off('error', ignore).setTimeout(0);
     this.#options.handOver(this.#socket, this.#received === 0 ? undefined : Buffer.concat(this.#chunks));
   }
 }

@@ -97,16 +97,19 @@ pipelines:
     await Promise.all(Array.from({ length: atOnce }, one));
   }
 
-  /** One to three requests in a row on a connection: each has one right answer. */
+  /** One to three requests in a row on a connection, some of whose senders then close their side: each has one right answer. */
   async function wellFormed(grammar: Grammar, random: Random): Promise<void> {
     const messages = Array.from({ length: 1 + random.below(3) }, () => grammar.message());
+    const half = random.chance(0.3);
+    const closes = !half || random.chance(0.5);
     const stream = Buffer.concat(
-      messages.map((one, at) => grammar.serialize(one, at === messages.length - 1)),
+      messages.map((one, at) => grammar.serialize(one, closes && at === messages.length - 1)),
     );
     const pieces = fragmented(stream, random);
-    const { answers, rest, closed } = await exchange(server.webhookPort, pieces);
-    const sent = () => `SEED=${seed}: ${shownBytes(pieces)}`;
+    const { answers, rest, closed } = await exchange(server.webhookPort, pieces, { half });
+    const sent = () => `SEED=${seed}: ${shownBytes(pieces)}${half ? ' and the end' : ''}`;
     board.add('requests of the grammar, against an oracle', messages.length);
+    if (half) board.add('senders that closed their side', 1);
     board.add('bytes sent', stream.length);
     expect(rest, sent()).to.equal('');
     expect(closed, `not closed, ${sent()}`).to.equal(true);
@@ -146,6 +149,7 @@ pipelines:
     );
     const { answers, closed } = await exchange(server.webhookPort, pieces, {
       patience: 200,
+      half: random.chance(0.2),
       ...(leave !== undefined && { leave }),
     });
     if (!closed) unknown += 2;

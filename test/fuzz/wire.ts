@@ -21,13 +21,14 @@ export interface Exchange {
 /**
  * Sends the pieces one by one, and collects what comes until the server closes or nothing more has come for a while.
  * @param leave end our side after so many pieces, at once, as a sender that crashes
+ * @param half close our side behind the last piece, and go on reading
  */
 export async function exchange(
   port: number,
   pieces: readonly Buffer[],
-  { patience = 3000, leave = Number.POSITIVE_INFINITY } = {},
+  { patience = 3000, leave = Number.POSITIVE_INFINITY, half = false } = {},
 ): Promise<Exchange> {
-  const socket = connect(port, '127.0.0.1').setNoDelay();
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).setNoDelay();
   const chunks: Buffer[] = [];
   let closed = true;
   const over = new Promise((resolve) => socket.once('close', resolve));
@@ -36,6 +37,7 @@ export async function exchange(
     socket.destroy();
   };
   let late = setTimeout(impatient, patience);
+  socket.once('end', () => socket.end());
   socket.on('error', () => undefined);
   socket.on('data', (chunk) => {
     chunks.push(chunk);
@@ -50,6 +52,7 @@ export async function exchange(
     if (index > 0) await sleep(1);
     if (socket.writable) socket.write(piece);
   }
+  if (half) socket.end();
   await over;
   clearTimeout(late);
   return { ...readAnswers(Buffer.concat(chunks).toString('latin1')), closed };
