@@ -18,9 +18,23 @@ export async function openDatabase(
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     if (!(await isThere(path))) await createDatabase(path, config);
-    return await createInstance(path, config);
+    const instance = await createInstance(path, config);
+    await checkpointOnlyWhenTold(instance);
+    return instance;
   } catch (error) {
     throw await refusal(path, error, doing);
+  }
+}
+
+/** By itself the end of an instance writes its memory into the file, in whatever state that is. */
+async function checkpointOnlyWhenTold(instance: DuckDBInstance): Promise<void> {
+  try {
+    const connection = await instance.connect();
+    await connection.run('PRAGMA disable_checkpoint_on_shutdown');
+    connection.closeSync();
+  } catch (error) {
+    instance.closeSync();
+    throw error;
   }
 }
 

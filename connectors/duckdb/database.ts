@@ -2,7 +2,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { type Deferred, deferred } from '../../core/deferred.js';
 import { RetryableError } from '../../core/index.js';
 import { canonical, openDatabase } from './database-file.js';
-import { faultOf, instructed, isOutOfMemory } from './errors.js';
+import { instructed, isOutOfMemory, isRuinous } from './errors.js';
 import { closeInstance, settingsOf } from './instance.js';
 import { MemoryAllowance } from './memory-allowance.js';
 import { sooner } from './sooner.js';
@@ -153,10 +153,8 @@ export class Database {
         return await work(connection, ended.signal);
       } catch (error) {
         const isShort = isOutOfMemory(error);
-        // After a failed write to the disk it refuses everything until it is opened anew; memory it is given then.
-        if ((isShort && writes) || ['FATAL', 'INTERNAL', 'IO'].includes(faultOf(error)?.type ?? '')) {
-          this.#spoil();
-        }
+        // It is opened anew, with more memory where it can have more.
+        if ((isShort && writes) || isRuinous(error)) this.#spoil();
         signal.throwIfAborted();
         if (ended.signal.aborted) throw new RetryableError(`${doing}: ${cutShort}`, { cause: error });
         if (!isShort) throw instructed(error, doing);
@@ -221,7 +219,8 @@ export class Database {
     const instance = this.#instance;
     if (instance !== undefined) {
       this.#instance = undefined;
-      this.#closing = closeInstance(instance).finally(() => {
+      // What is in memory then must not reach the file: the log alone says what was committed.
+      this.#closing = closeInstance(instance, this.#spoiled === undefined).finally(() => {
         this.#closing = undefined;
       });
       await this.#closing;

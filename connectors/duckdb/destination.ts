@@ -13,6 +13,7 @@ import {
 } from '../../core/index.js';
 import { Database, type DatabaseSettings } from './database.js';
 import { checkFolder, isThere } from './database-file.js';
+import { CommitFailed } from './errors.js';
 import { listTexts } from './list.js';
 import { quoteName, quoteText } from './name.js';
 import { chartColumns, type Expected, isChart, ledgerColumns, misfit, relationOf } from './shape.js';
@@ -42,6 +43,8 @@ export class DuckDBDestination implements Destination {
   /** Tables that take the chart as it is, or not, as of that opening of the file. */
   #plain = new Map<TableName, boolean>();
   #generation = -1;
+  /** Batches whose COMMIT failed: rows of theirs may be there without their entry in the ledger. */
+  readonly #doubtful = new Set<string>();
 
   constructor(options: DuckDBOptions) {
     this.#options = options;
@@ -97,14 +100,19 @@ export class DuckDBDestination implements Destination {
       );
       if (entered.rowsChanged === 0) return;
       failpoint?.('duckdb.entered');
+      if (this.#doubtful.has(batch.id)) await this.#withdraw(connection, batch);
       await this.#append(connection, batch, plain, signal);
       signal.throwIfAborted();
       failpoint?.('duckdb.appended');
       const committing = connection.run('COMMIT');
       failpoint?.('duckdb.committing');
-      await committing;
+      await committing.catch((error: unknown) => {
+        this.#doubtful.add(batch.id);
+        throw new CommitFailed(error);
+      });
       failpoint?.('duckdb.committed');
     });
+    this.#doubtful.delete(batch.id);
   }
 
   async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {
@@ -156,6 +164,19 @@ export class DuckDBDestination implements Destination {
     const database = this.#database;
     this.#database = undefined;
     await database?.release();
+  }
+
+  /** Takes out what a failed COMMIT may have left, in the transaction that puts it in again. */
+  async #withdraw(connection: DuckDBConnection, { table, rows }: Batch): Promise<void> {
+    const ids = rows.map((row) => quoteText(row.requestId)).join(', ');
+    const [first, last] = rows.reduce(
+      ([first, last], row) => [Math.min(first, row.timestamp), Math.max(last, row.timestamp)],
+      [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+    );
+    await connection.run(
+      `DELETE FROM ${this.#quote(table)}
+        WHERE ${timestamp} BETWEEN '${first}'::DOUBLE AND '${last}'::DOUBLE AND ${requestId} IN (${ids})`,
+    );
   }
 
   async #append(

@@ -14,6 +14,23 @@ export interface Fault {
   readonly message: string;
 }
 
+/**
+ * A COMMIT that failed, whatever it says of why. DuckDB's is not all or nothing: short of memory it was seen to leave
+ * rows in memory without their entry in the ledger, or to have happened.
+ */
+export class CommitFailed extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+/** After these DuckDB's memory is not to be trusted, or refuses everything until the file is opened anew. */
+const ruinous: readonly (string | undefined)[] = ['FATAL', 'INTERNAL', 'IO', 'TransactionContext'];
+
+export function isRuinous(error: unknown): boolean {
+  return error instanceof CommitFailed || ruinous.includes(faultOf(error)?.type);
+}
+
 const verdicts: Readonly<Record<string, Instruction>> = {
   IO: 'retry', // the disk is full, say
   'Out of Memory': 'retry',
@@ -67,7 +84,8 @@ export function instructed(error: unknown, doing: string): unknown {
   const fault = faultOf(error);
   if (fault === undefined) return error;
   const message = `${doing}: ${messageOf(new Error(fault.message))} (${fault.type})`;
-  switch (verdicts[fault.type]) {
+  // Of a failed COMMIT nothing is known before the next try has looked.
+  switch (error instanceof CommitFailed ? 'retry' : verdicts[fault.type]) {
     case 'config':
       return new ConfigError(message, { cause: error });
     case 'permanent':

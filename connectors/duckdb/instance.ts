@@ -40,19 +40,25 @@ export function settingsOf(memory: number, threads: number): Readonly<Record<str
   };
 }
 
-/** Closing checkpoints on this thread, up to 400 ms: so it is done before, on one of DuckDB's own. */
-export async function closeInstance(opened: Promise<DuckDBInstance>): Promise<void> {
+/**
+ * Closes it. A checkpoint on the way takes up to 400 ms: so it is made on one of DuckDB's threads, and not on this one.
+ * @param checkpoint whether what is in memory is to be written into the file; else the log says at the next opening
+ *   what was committed
+ */
+export async function closeInstance(opened: Promise<DuckDBInstance>, checkpoint: boolean): Promise<void> {
   const instance = await opened.catch(() => undefined);
   if (instance === undefined) return;
-  try {
-    const connection = await instance.connect();
-    const checkpoint = connection.run('CHECKPOINT');
-    failpoint?.('duckdb.checkpointing');
-    await checkpoint.catch(() => {});
-    failpoint?.('duckdb.checkpointed');
-    connection.closeSync();
-  } catch {
-    // A database that cannot be used any more is closed all the same.
+  if (checkpoint) {
+    try {
+      const connection = await instance.connect();
+      const checkpointing = connection.run('CHECKPOINT');
+      failpoint?.('duckdb.checkpointing');
+      await checkpointing.catch(() => {});
+      failpoint?.('duckdb.checkpointed');
+      connection.closeSync();
+    } catch {
+      // A database that cannot be used any more is closed all the same.
+    }
   }
   try {
     instance.closeSync();

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DuckDBBlobValue, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import { type DuckDBBlobValue, DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { expect } from 'chai';
 import { canonical, newestStorageVersion } from '../../../connectors/duckdb/database-file.js';
 import duckdb from '../../../connectors/duckdb/index.js';
@@ -22,6 +22,7 @@ import {
   TestDestinations,
   tableShapes,
 } from '../../../core/conformance/index.js';
+import { retrying } from '../../../core/conformance/proof.js';
 import { type Destination, instructionOf, type Row } from '../../../core/index.js';
 import { smallDisk } from '../../support/small-disk.js';
 
@@ -345,15 +346,64 @@ describe('the duckdb destination', () => {
       let written = 0;
       while (Date.now() < until) {
         const rows = Array.from({ length: 6000 }, () => makeRow(JSON.stringify('x'.repeat(1000)), 1.7e9));
-        await destination.write(makeBatch('orders', rows), never);
+        const batch = makeBatch('orders', rows);
+        await retrying(() => destination.write(batch, never));
         written += rows.length;
       }
       isOver = true;
       await querying;
       expect(refusals).to.be.above(0);
-      const counted = await destination.query?.('SELECT count(*)::INT FROM orders', 1, never);
-      expect(counted?.rows).to.deep.equal([[written]]);
+      const counted = await destination.query?.(
+        'SELECT count(*)::INT, count(DISTINCT __kdd_request_id)::INT FROM orders',
+        1,
+        never,
+      );
+      expect(counted?.rows).to.deep.equal([[written, written]]);
     }).timeout(60_000);
+
+    describe('of which the COMMIT fails', () => {
+      const undo =
+        "DELETE FROM main.__hookline_batches WHERE landed_at > current_timestamp - INTERVAL '1 hour'";
+      const left: Record<string, (commit: Commit) => Promise<void>> = {
+        'having left nothing': ({ run }) => run('ROLLBACK'),
+        'though it has happened': ({ run }) => run('COMMIT'),
+        'having left rows without their entry': async ({ run }) => {
+          await run(undo);
+          await run('COMMIT');
+        },
+        // So does DuckDB's own, short of memory: its log has nothing of it, and a checkpoint would write it down.
+        'having left rows in memory, without their entry': async ({ run, path }) => {
+          const before = (await stat(`${path}.wal`)).size;
+          await run(undo);
+          await run('COMMIT');
+          await truncate(`${path}.wal`, before);
+        },
+      };
+      for (const [what, leave] of Object.entries(left)) {
+        it(`are there once, ${what}`, async () => {
+          const path = newPath();
+          let destination = await ready(path, 'orders');
+          const batch = makeBatch('orders', [makeRow(), makeRow()]);
+          const commits = breakCommit(({ run }) => leave({ run, path }));
+          try {
+            const error = await refused(destination.write(batch, never));
+            expect(instructionOf(error), String(error)).to.equal('retry');
+          } finally {
+            commits.mend();
+          }
+          // Where the file has no part of it, whoever comes next need not know of it.
+          if (!what.endsWith('left rows without their entry')) {
+            await destination.close();
+            destination = await ready(path, 'orders');
+          }
+          await destination.write(batch, never);
+          await destination.write(batch, never);
+          await destination.close();
+          const counts = '(SELECT count(*)::INT FROM orders), (SELECT count(*)::INT FROM __hookline_batches)';
+          expect(await sql(path, `SELECT ${counts}`)).to.deep.equal([[2, 1]]);
+        });
+      }
+    });
 
     it('stores none of a batch in which a constraint refuses one', async () => {
       const path = newPath();
@@ -626,6 +676,33 @@ async function hold(path: string): Promise<ChildProcess> {
     once(child, 'close').then(() => Promise.reject(new Error(trouble))),
   ]);
   return child;
+}
+
+interface Commit {
+  /** Runs a statement in place of the COMMIT. */
+  readonly run: (sql: string) => Promise<void>;
+  readonly path: string;
+}
+
+/** A fake: the next COMMIT says that it failed for want of memory, as DuckDB's own does, and leaves what it is told. */
+function breakCommit(leave: (commit: Omit<Commit, 'path'>) => Promise<void>): { mend(): void } {
+  const { prototype } = DuckDBConnection;
+  const { run } = prototype;
+  const mend = () => {
+    prototype.run = run;
+  };
+  prototype.run = async function (this: DuckDBConnection, sql, ...others) {
+    if (sql !== 'COMMIT') return await run.call(this, sql, ...others);
+    mend();
+    await leave({
+      run: async (sql) => {
+        await run.call(this, sql);
+      },
+    });
+    const fault = 'Failed to commit: failed to pin block of size 256.0 KiB (71.9 MiB/72.0 MiB used)';
+    throw new Error(JSON.stringify({ exception_type: 'TransactionContext', exception_message: fault }));
+  };
+  return { mend };
 }
 
 /** Text that does not compress. */
