@@ -61,7 +61,7 @@ export class Clients {
     let address = addressOf(peer);
     if (address === undefined) return 'unknown';
     if (!this.#trusts(address)) return address.range() === 'loopback' ? undefined : nameOf(address);
-    const hops = this.#header === 'forwarded' ? forwardedBy(said ?? '') : (said ?? '').split(',');
+    const hops = this.#header === 'forwarded' ? forwardedBy(said ?? '') : elementsOf((said ?? '').split(','));
     while (this.#trusts(address)) {
       const hop = addressOf(hops.pop() ?? '');
       // What a trusted proxy does not tell, or not in plain words, is its own.
@@ -106,10 +106,15 @@ function addressOf(text: string): Address | undefined {
   return isIP(address) === 0 ? undefined : ipaddr.process(address);
 }
 
+/** Empty elements of a list do not count, such as behind a trailing comma. Source: RFC 9110, 5.6.1.2. */
+function elementsOf(list: readonly string[]): string[] {
+  return list.filter((element) => element.trim() !== '');
+}
+
 /** The `for` of each element. Source: RFC 7239, section 4. */
 function forwardedBy(said: string): string[] {
   const elements = said.match(/(?:"(?:\\.|[^"\\])*"|[^,"])+/g) ?? [];
-  return elements.map((element) => {
+  return elementsOf(elements).map((element) => {
     const pair = /(?:^|;)\s*for=("(?:\\.|[^"\\])*"|[^;\s]*)/i.exec(element.trim());
     return pair?.[1] ?? '';
   });

@@ -40,13 +40,22 @@ export function tooManyRequests(wait: number): Reply {
   return failure(429, 'TOO_MANY_REQUESTS', { 'Retry-After': String(wait) });
 }
 
+/** @param accepted the content encodings that are undone. Source: RFC 9110, 12.5.3 */
+export function unsupportedEncoding(accepted: string): Reply {
+  return failure(415, 'UNSUPPORTED_ENCODING', { 'Accept-Encoding': accepted });
+}
+
+/** A packed body that cannot be unpacked. */
+export function brokenEncoding(accepted: string): Reply {
+  return failure(400, 'INVALID_PARAMETER: body', { 'Accept-Encoding': accepted });
+}
+
 export const replies = {
   /** What came is no HTTP/1.1 by RFC 9112, or may be read in two ways. */
   malformed: failure(400, 'MALFORMED_REQUEST'),
   methodNotAllowed: failure(405, 'METHOD_NOT_ALLOWED', { Allow: 'POST' }),
   requestTimeout: failure(408, 'REQUEST_TIMEOUT'),
   bodyTooLarge: failure(413, 'BODY_TOO_LARGE'),
-  unsupportedEncoding: failure(415, 'UNSUPPORTED_ENCODING'),
   headersTooLarge: failure(431, 'HEADERS_TOO_LARGE'),
   /** Our fault: the sender tries again. */
   overloaded: failure(503, 'OVERLOADED', { 'Retry-After': '5' }),

@@ -62,8 +62,9 @@ export function readCredentials(query: string, authorization?: string): Credenti
   if (known !== undefined && pipeline === known.pipeline) return known;
   if (known !== undefined && forms.pipeline_id(pipeline)) return { ...known, pipeline };
   const credentials = parse(query);
-  // Not where the rest says anything more of the pipeline, in whatever spelling.
-  return /pipeline|%/.test(rest) ? credentials : remembered(recentSenders, rest, credentials);
+  // Not where the rest says anything more of the pipeline, in whatever spelling, or the pipeline's part of the rest.
+  const isApart = forms.pipeline_id(pipeline) && !/pipeline|%/.test(rest);
+  return isApart ? remembered(recentSenders, rest, credentials) : credentials;
 }
 
 function remembered(
@@ -105,15 +106,23 @@ export function digestOf(token: string): Uint8Array {
 
 function readQuery(query: string): Values {
   const values: Values = {};
-  for (const pair of query.split('&')) {
-    const equals = pair.indexOf('=');
-    const name = decode(equals < 0 ? pair : pair.slice(0, equals));
-    if (name !== 'pipeline_id' && name !== 'key' && name !== 'token') continue;
-    const value = equals < 0 ? '' : decode(pair.slice(equals + 1));
-    const before = values[name];
-    values[name] = before === undefined || before === value ? value : malformed;
-  }
+  for (const pair of query.split('&')) addPair(values, pair);
   return values;
+}
+
+function addPair(values: Values, pair: string): void {
+  const equals = pair.indexOf('=');
+  const written = decode(equals < 0 ? pair : pair.slice(0, equals));
+  // Whoever copies a URL out of a page's source has `&amp;` for `&`.
+  const name = typeof written === 'string' && written.startsWith('amp;') ? written.slice(4) : written;
+  if (name !== 'pipeline_id' && name !== 'key' && name !== 'token') return;
+  const text = equals < 0 ? '' : pair.slice(equals + 1);
+  // Some tools append their own parameters with a fixed `?`, and no value of ours may hold one.
+  const mark = text.indexOf('?');
+  const value = decode(mark < 0 ? text : text.slice(0, mark));
+  const before = values[name];
+  values[name] = before === undefined || before === value ? value : malformed;
+  if (mark >= 0) addPair(values, text.slice(mark + 1));
 }
 
 /** The header fills what the URL leaves out; where both are there, the URL counts. */

@@ -29,7 +29,8 @@ export function seconds(now: number): string {
 function momentOf(text: string): number {
   if (/^\d{1,11}$/.test(text)) return Number(text) * 1000;
   if (/^\d{12,14}$/.test(text)) return Number(text);
-  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(text)
-    ? Date.parse(text)
+  // RFC 3339, 5.6: `t` and `z` are as good, and so is a blank between date and time.
+  return /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/.test(text)
+    ? Date.parse(text.toUpperCase().replace(' ', 'T'))
     : Number.NaN;
 }

@@ -6,7 +6,7 @@ import { common, defineScheme, type Signature } from './scheme.js';
 
 const header = 'X-Hub-Signature-256';
 const field = header.toLowerCase();
-const form = /^sha256=([0-9a-fA-F]{64})$/;
+const form = /^sha256= *([0-9a-fA-F]{64})$/;
 
 /** Source: docs.github.com, "Validating webhook deliveries". The older SHA-1 header beside it is not looked at. */
 export const github = defineScheme({

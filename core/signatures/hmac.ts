@@ -82,7 +82,7 @@ class HmacSignature implements Signature {
       if (stale !== undefined) return stale;
       timestamp = found;
     }
-    const texts = given.map((item) => item.slice(this.#prefix.length));
+    const texts = given.map((item) => item.slice(this.#prefix.length).trim());
     return this.#keyring.matches(texts, this.#signed(posted, timestamp)) ? undefined : faults.unmatched;
   }
 

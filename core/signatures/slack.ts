@@ -7,7 +7,7 @@ import { common, defineScheme, type Signature, usualTolerance } from './scheme.j
 const header = 'X-Slack-Signature';
 const timeHeader = 'X-Slack-Request-Timestamp';
 const [field, timeField] = [header.toLowerCase(), timeHeader.toLowerCase()];
-const form = /^v0=([0-9a-fA-F]{64})$/;
+const form = /^v0= *([0-9a-fA-F]{64})$/;
 
 /** Source: docs.slack.dev, "Verifying requests from Slack", and the `url_verification` event. */
 export const slack = defineScheme({

@@ -49,5 +49,5 @@ class StripeSignature implements Signature {
 }
 
 function valuesOf(items: readonly string[], name: string): string[] {
-  return items.filter((item) => item.startsWith(name)).map((item) => item.slice(name.length));
+  return items.filter((item) => item.startsWith(name)).map((item) => item.slice(name.length).trim());
 }

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Arrival } from '../../core/arrival.js';
 import type { Ingest } from '../../core/ingest.js';
-import { type Reply, refused, replies } from '../../core/reply.js';
-import { decode, isSupported } from './encoding.js';
+import { brokenEncoding, type Reply, replies, unsupportedEncoding } from '../../core/reply.js';
+import { accepted, decode, isUnsupported } from './encoding.js';
 import { Gathered } from './gathered.js';
 import { LastAnswer } from './last-answer.js';
 import { isWellFormed } from './well-formed.js';
@@ -27,6 +27,7 @@ export interface Patience {
 export class AnyRequest {
   readonly #ingest: Ingest;
   readonly #last = new LastAnswer();
+  readonly #ending = new WeakSet<Socket>();
   /** Bytes, after decoding. */
   maxBody: number;
   /** From here on every request is refused with 503. */
@@ -70,6 +71,11 @@ export class AnyRequest {
     return server;
   }
 
+  /** The next request on the connection is its last one. */
+  endAfterNext(socket: Socket): void {
+    this.#ending.add(socket);
+  }
+
   /** What `node:http` could not read as a request, or not in time. */
   #reject({ code }: NodeJS.ErrnoException, socket: Socket): void {
     if (this.#last.isOver(socket)) return;
@@ -89,6 +95,7 @@ export class AnyRequest {
       return;
     }
     this.#last.received(request, response);
+    if (this.#ending.has(request.socket)) this.#last.end(request.socket, response);
     const refusal = this.#refusal(request);
     if (refusal !== undefined) {
       this.#refuse(request, response, refusal);
@@ -113,7 +120,6 @@ export class AnyRequest {
     if (!isWellFormed(request)) return replies.malformed;
     if (request.method !== 'POST') return this.#handshake(request) ?? replies.methodNotAllowed;
     const { headers } = request;
-    if (!isSupported(headers['content-encoding'])) return replies.unsupportedEncoding;
     if (Number(headers['content-length'] ?? 0) > this.maxBody) return replies.bodyTooLarge;
     return undefined;
   }
@@ -127,6 +133,10 @@ export class AnyRequest {
     // Behind a request to upgrade, which is passed over, `node:http` does not read on.
     if (request.headers.upgrade !== undefined) this.#last.end(request.socket, response);
     const encoding = request.headers['content-encoding'];
+    if (isUnsupported(posted, encoding)) {
+      this.#refuse(request, response, unsupportedEncoding(accepted));
+      return;
+    }
     const unpack = encoding === undefined ? undefined : () => this.#unpack(posted, encoding);
     this.#answer(response, await this.#ingest.accept(arrivalOf(request), posted, unpack));
   }
@@ -134,7 +144,7 @@ export class AnyRequest {
   async #unpack(posted: Buffer, encoding: string): Promise<Buffer | Reply> {
     const body = await decode(posted, encoding, this.maxBody);
     if (body === 'too large') return replies.bodyTooLarge;
-    return body === 'broken' ? refused('INVALID_PARAMETER: body') : body;
+    return body === 'broken' ? brokenEncoding(accepted) : body;
   }
 
   #answer(response: ServerResponse, reply: Reply): void {

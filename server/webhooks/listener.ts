@@ -7,6 +7,7 @@ import { AnyRequest, type Patience } from './any-request.js';
 import { Crowd, mostConnections } from './crowd.js';
 import { messageOf } from './message.js';
 import { PlainConnection, type PlainOptions } from './plain-connection.js';
+import { withPath } from './plain-request.js';
 
 /** Connections that are being told so, beside the most that are served. */
 const turnedAwayAtOnce = 32;
@@ -115,7 +116,11 @@ export class WebhookListener {
     return (socket, unread) => {
       this.#plain.delete(socket);
       adopt?.call(this.#server, socket);
-      if (unread !== undefined) socket.unshift(unread);
+      if (unread === undefined) return;
+      const complete = withPath(unread);
+      // What its sender asks next lacks the path too: on a connection of its own it is read here first.
+      if (complete !== undefined) this.#any.endAfterNext(socket);
+      socket.unshift(complete ?? unread);
     };
   }
 

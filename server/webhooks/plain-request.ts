@@ -12,8 +12,8 @@ export interface PlainHead extends Arrival {
 /** A longer head is for `node:http`, which has a limit of its own. */
 const longest = 8192;
 
-/** A POST in HTTP/1.1 to a path, then fields of one line each, with plain names and printable values. */
-const form = /^POST \/[!-"$-~]* HTTP\/1\.1\r\n(?:[A-Za-z0-9_-]+:[\t -~]*\r\n)+\r\n$/;
+/** A POST in HTTP/1.1 to a path, which some senders leave out before a query, then fields of one line each, with plain names and printable values. */
+const form = /^POST [/?][!-"$-~]* HTTP\/1\.1\r\n(?:[A-Za-z0-9_-]+:[\t -~]*\r\n)+\r\n$/;
 
 /** Fields that change how a message is read or answered, or what becomes of its connection. */
 const unplain = new Set([
@@ -26,6 +26,16 @@ const unplain = new Set([
   'transfer-encoding',
   'upgrade',
 ]);
+
+/**
+ * The bytes of a request with the path that its target lacks before the `?`; `undefined` where it lacks none.
+ * `node:http` would refuse it, though nothing in it can be read in two ways.
+ */
+export function withPath(unread: Buffer): Buffer | undefined {
+  const [method] = /^[A-Z]{3,7} (?=\?)/.exec(unread.toString('latin1', 0, 9)) ?? [];
+  if (method === undefined) return undefined;
+  return Buffer.concat([Buffer.from(`${method}/`), unread.subarray(method.length)]);
+}
 
 /**
  * Reads the head of a request as practically every sender writes it: the part of RFC 9112 that nobody can

@@ -56,7 +56,14 @@ describe('a client address', () => {
 
   it('is read with a port, in brackets and with a zone', () => {
     const trusted = ['loopback'];
-    for (const said of ['203.0.113.7:4711', ' 203.0.113.7 ', '[203.0.113.7]:4711', '::ffff:203.0.113.7']) {
+    for (const said of [
+      '203.0.113.7,',
+      '203.0.113.7, ,',
+      '203.0.113.7:4711',
+      ' 203.0.113.7 ',
+      '[203.0.113.7]:4711',
+      '::ffff:203.0.113.7',
+    ]) {
       expect(clientOf('127.0.0.1', said, trusted), said).to.equal('203.0.113.7');
     }
     for (const said of [

@@ -35,6 +35,35 @@ describe('the credentials of a request', () => {
     }
   });
 
+  it('end where a tool has appended its own parameters with a fixed question mark', () => {
+    const good = { pipeline: '1', key };
+    for (const query of [
+      `pipeline_id=1&key=${key}&token=${token}?sample_rate=1&uid=2`,
+      `pipeline_id=1?uid=2&key=${key}&token=${token}`,
+      `pipeline_id=1&key=${key}?token=${token}`,
+      `key=${key}&token=${token}&pipeline_id=1??`,
+    ]) {
+      expect(readCredentials(query), query).to.include(good);
+      expect(fresh(query), query).to.include(good);
+    }
+    // Not those of another's parameter, nor what is written in another way.
+    for (const [query, code] of [
+      [`pipeline_id=1&key=${key}&a=http://x/?token=${token}`, 'MISSING_PARAMETER: token'],
+      [`pipeline_id=1&key=${key}&token=${token}?token=other`, 'INVALID_PARAMETER: token'],
+      [`pipeline_id=1&key=${key}&token=${token}%3Fa=1`, 'INVALID_PARAMETER: token'],
+    ] as const) {
+      expect(readCredentials(query), query).to.equal(code);
+    }
+    // What follows the pipeline here is a sender of its own; it says nothing for one that begins alike.
+    readCredentials(`pipeline_id=1?token=${token}&key=${key}`);
+    expect(readCredentials(`pipeline_id=1&key=${key}`)).to.equal('MISSING_PARAMETER: token');
+  });
+
+  it('are read behind &amp;, as a page’s source has it', () => {
+    expect(readCredentials(`pipeline_id=1&amp;key=${key}&amp;token=${token}`)).to.include({ key });
+    expect(readCredentials(`pipeline_id=1&amp;key=${key}&token=${token}&amp;key=x`)).to.be.a('string');
+  });
+
   it('are what they are when nothing is remembered, in whatever words, 200,000 times', () => {
     const random = new Random(seed);
     const parts = [
@@ -53,6 +82,9 @@ describe('the credentials of a request', () => {
       `token=${token}x`,
       'token=%',
       'other=pipeline_id',
+      `pipeline_id=1?token=${token}`,
+      `amp;key=${key}`,
+      `token=${token}?a=b`,
       'a=1',
       '',
     ];

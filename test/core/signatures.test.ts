@@ -293,6 +293,8 @@ describe('signatures: time', () => {
       '2026-11-24T12:00:00Z',
       '2026-11-24T12:00:00.123456Z',
       '2026-11-24T14:00:00+02:00',
+      '2026-11-24t12:00:00z',
+      '2026-11-24 12:00:00.5Z',
     ]) {
       expect(at(good), good).to.equal(undefined);
     }
@@ -374,6 +376,23 @@ describe('signatures: several in one header', () => {
     expect(at(good.slice(3))).to.match(/not of the form/);
     expect(at(good.toLowerCase())).to.equal(unmatched);
   });
+});
+
+describe('signatures: a blank after a prefix', () => {
+  for (const [type, options, prefix] of [
+    ['github', {}, /sha256=/],
+    ['slack', {}, /v0=/],
+    ['stripe', {}, /v1=/],
+    ['hmac', { header: 'X-S', prefix: 'HMAC' }, /HMAC/],
+  ] as const) {
+    it(`says nothing: ${type}`, () => {
+      const by = signature(type, { secret: 's', ...options });
+      const headers = Object.entries(by.sign(Buffer.from('{}'), 0));
+      const blank = headers.map(([name, value]) => [name, value.replace(prefix, '$& ')]);
+      expect(Object.fromEntries(blank)).not.to.deep.equal(Object.fromEntries(headers));
+      expect(told(by, Object.fromEntries(blank), '{}')).to.equal(undefined);
+    });
+  }
 });
 
 describe('signatures: what is told', () => {

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import {
+import zlib, {
   brotliCompressSync,
   constants,
   createBrotliCompress,
@@ -10,7 +10,7 @@ import {
   gzipSync,
 } from 'node:zlib';
 import { expect } from 'chai';
-import { decode } from '../../server/webhooks/encoding.js';
+import { accepted, decode, isUnsupported } from '../../server/webhooks/encoding.js';
 import { Scoreboard, seed, sized } from '../support/attack.js';
 import { Hookline, type TestToken } from '../support/hookline.js';
 import { MemoryWatch, memoryOf } from '../support/process-usage.js';
@@ -95,6 +95,28 @@ describe(`packed bodies (SEED=${seed})`, function () {
     });
   });
 
+  it('twice over unpack no further than once', async () => {
+    const bomb = gzipSync(gzipSync(Buffer.alloc(maxBody, ' ')));
+    expect(bomb.length).to.be.below(1000);
+    expect(await decode(bomb, 'gzip, gzip', maxBody)).to.equal('too large');
+  });
+
+  it('in zstd are undone where Node has it, and refused elsewhere', async () => {
+    const pack = (zlib as { readonly zstdCompressSync?: (body: Buffer) => Buffer }).zstdCompressSync;
+    expect(accepted.includes('zstd')).to.equal(pack !== undefined);
+    if (pack === undefined) {
+      expect(isUnsupported(Buffer.from('28b52ffd0400', 'hex'), 'zstd')).to.equal(true);
+      return;
+    }
+    const whole = pack(text);
+    expect(isUnsupported(whole, 'zstd')).to.equal(false);
+    expect(await decode(whole, 'zstd', maxBody)).to.deep.equal(text);
+    expect(await decode(whole.subarray(0, -3), 'zstd', maxBody)).to.equal('broken');
+    expect(await decode(Buffer.concat([whole, text]), 'zstd', maxBody)).to.equal('broken');
+    expect(await decode(Buffer.from('{'), 'zstd', maxBody)).to.equal('broken');
+    expect(await decode(pack(Buffer.alloc(2 * mebibyte, ' ')), 'zstd', maxBody)).to.equal('too large');
+  });
+
   describe('that a server is sent', () => {
     const board = new Scoreboard('bombs');
     let server: Hookline;
@@ -146,10 +168,24 @@ pipelines:
           '400 INVALID_PARAMETER: body',
         ],
         ['cut off', 'gzip', whole.subarray(0, -3), '400 INVALID_PARAMETER: body'],
-        ['not packed at all', 'br', Buffer.from('{}'), '400 INVALID_PARAMETER: body'],
-        ['packed twice', 'gzip, gzip', gzipSync(whole), '415 UNSUPPORTED_ENCODING'],
+        ['not packed at all', 'br', Buffer.from('{}'), '200'],
+        ['not packed at all, and no JSON', 'br', Buffer.from('{'), '400 INVALID_PARAMETER: body'],
+        ['packed twice', 'gzip, gzip', gzipSync(whole), '200'],
+        ['said twice, and packed once', 'gzip, gzip', whole, '200'],
+        ['packed twice, in two ways', 'br, identity, gzip', gzipSync(brotliCompressSync('{"a":1}')), '200'],
         ['packed twice, and said once', 'gzip', gzipSync(whole), '400 INVALID_PARAMETER: body'],
-        ['in an encoding that nobody knows', 'zstd', whole, '415 UNSUPPORTED_ENCODING'],
+        ['packed five times', 'gzip, gzip, gzip, gzip, gzip', gzipSync(whole), '415 UNSUPPORTED_ENCODING'],
+        ['in what is no encoding', 'UTF-8', Buffer.from('{}'), '200'],
+        ['in what is no encoding, and no JSON', 'UTF-8', whole, '400 INVALID_PARAMETER: body'],
+        ['in what is no encoding, and packed', 'utf-8, gzip', whole, '200'],
+        ['in an encoding that is not undone', 'compress', whole, '415 UNSUPPORTED_ENCODING'],
+        [
+          'in an encoding that is not undone, and no body',
+          'compress',
+          Buffer.alloc(0),
+          '415 UNSUPPORTED_ENCODING',
+        ],
+        ['in an encoding that is not undone, and plain', 'compress', Buffer.from('{}'), '200'],
         ['of nothing', 'gzip', gzipSync(''), '400 NO_BODY_PROVIDED'],
         ['of 9 MiB of one letter', 'gzip', gzipSync(`"${'0'.repeat(9 * mebibyte)}"`), '413 BODY_TOO_LARGE'],
       ];

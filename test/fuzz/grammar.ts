@@ -15,7 +15,19 @@ export class Grammar {
   message(): Message {
     const random = this.#random;
     const encoding = random.chance(0.15)
-      ? random.of(['gzip', 'br', 'deflate', 'identity', 'GZIP', 'zstd', 'gzip, br'])
+      ? random.of([
+          'gzip',
+          'br',
+          'deflate',
+          'identity',
+          'GZIP',
+          'compress',
+          'gzip, br',
+          'identity,, gzip',
+          'gzip, gzip',
+          'UTF-8',
+          'application/json',
+        ])
       : undefined;
     const body = this.#body();
     const basic = random.chance(0.1);
@@ -102,6 +114,8 @@ export class Grammar {
           'Key=1',
           'key',
           'token=',
+          'token=?token=',
+          'a=b?key=c',
           '%',
           '%6bey=1',
           'a=%zz',
@@ -110,7 +124,9 @@ export class Grammar {
         ]),
       );
     if (random.chance(0.05)) pairs.splice(random.below(pairs.length), 1);
-    return random.chance(0.02) ? '' : this.#shuffled(pairs).join('&');
+    const query = this.#shuffled(pairs).join(random.chance(0.05) ? '&amp;' : '&');
+    if (random.chance(0.05)) return `${query}?${random.of(['a=b', 'a=b&c=d', '', 'key=x', '?'])}`;
+    return random.chance(0.02) ? '' : query;
   }
 
   /** Mostly the value as it is, at times written otherwise, and at times another one. */
@@ -290,11 +306,16 @@ function encoded(character: string): string {
   return [...Buffer.from(character)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
 }
 
+const packers: Readonly<Record<string, (body: Buffer) => Buffer>> = {
+  gzip: gzipSync,
+  br: brotliCompressSync,
+  deflate: deflateSync,
+};
+
 function packed(body: Buffer, encoding: string | undefined, random: Random): Buffer {
-  const pack = { gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync }[
-    encoding?.toLowerCase() ?? ''
-  ];
-  if (pack === undefined || random.chance(0.1)) return body;
-  const whole = pack(body);
+  const packs = (encoding ?? '').split(/[, ]+/).map((name) => packers[name.toLowerCase()]);
+  if (random.chance(0.1)) return body;
+  const whole = packs.reduce((packed, pack) => pack?.(packed) ?? packed, body);
+  if (whole === body) return body;
   return random.chance(0.1) ? whole.subarray(0, random.below(whole.length)) : whole;
 }

@@ -32,10 +32,10 @@ const refused = (error: string, status = 400): Expected => ({ status, error });
 export function expected(message: Message, known: Known): Expected {
   const { method, query, authorization, encoding, body } = message;
   if (method !== 'POST') return refused('METHOD_NOT_ALLOWED', 405);
-  const coding = (encoding ?? 'identity').trim().toLowerCase();
-  if (!['identity', 'gzip', 'x-gzip', 'deflate', 'br', ''].includes(coding))
-    return refused('UNSUPPORTED_ENCODING', 415);
   if (body.length > known.maxBody) return refused('BODY_TOO_LARGE', 413);
+  const codings: string[] = (encoding ?? '').toLowerCase().match(/[^,\s]+/g) ?? [];
+  const isPlain = isJsonText(withoutMark(body)) && !isBlank(body);
+  if (codings.includes('compress') && !isPlain) return refused('UNSUPPORTED_ENCODING', 415);
   if ((query === undefined || query === '') && authorization === undefined)
     return refused('NO_PARAMETERS_PROVIDED');
 
@@ -53,16 +53,31 @@ export function expected(message: Message, known: Known): Expected {
   );
   if (!known.pipelines.includes(pipeline)) return refused('INVALID_PARAMETER: pipeline_id');
 
-  const unpacked = unpack(body, coding);
-  // One that breaks off behind the limit is too large before it is broken.
-  const length = (unpacked ?? unpack(body, coding, true))?.length ?? 0;
-  if (length > known.maxBody) return refused('BODY_TOO_LARGE', 413);
-  if (unpacked === undefined) return refused('INVALID_PARAMETER: body');
-  const text = unpacked.subarray(0, 3).equals(Buffer.from('efbbbf', 'hex')) ? unpacked.subarray(3) : unpacked;
-  if (/^[ \t\r\n]*$/.test(text.toString('latin1'))) return refused('NO_BODY_PROVIDED');
+  let text = body;
+  for (const coding of codings.reverse()) {
+    const unpacked = unpack(text, coding);
+    // One that breaks off behind the limit is too large before it is broken.
+    const length = (unpacked ?? unpack(text, coding, true))?.length ?? 0;
+    // It was unpacked on the way.
+    const isLeftOver = unpacked === undefined && isJsonText(withoutMark(text)) && !isBlank(text);
+    if (isLeftOver) break;
+    if (length > known.maxBody) return refused('BODY_TOO_LARGE', 413);
+    if (unpacked === undefined) return refused('INVALID_PARAMETER: body');
+    text = unpacked;
+  }
+  text = withoutMark(text);
+  if (isBlank(text)) return refused('NO_BODY_PROVIDED');
   if (!isJsonText(text)) return refused('INVALID_PARAMETER: body');
   const authentic = key.toLowerCase() === known.key && token === known.token;
   return { status: 200, landed: authentic ? text : undefined };
+}
+
+function withoutMark(text: Buffer): Buffer {
+  return text.subarray(0, 3).equals(Buffer.from('efbbbf', 'hex')) ? text.subarray(3) : text;
+}
+
+function isBlank(text: Buffer): boolean {
+  return /^[ \t\r\n]*$/.test(withoutMark(text).toString('latin1'));
 }
 
 /** By `JSON.parse`, over a decoder that takes nothing but UTF-8. */
@@ -80,11 +95,16 @@ function parametersOf(
   authorization: string | undefined,
 ): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, string[]>();
-  for (const pair of query.split('&')) {
+  const pairs = query.split('&');
+  for (const pair of pairs) {
     const [name = '', ...rest] = pair.split('=');
-    const decoded = percentDecoded(name);
+    const decoded = percentDecoded(name).replace(/^amp;/, '');
+    const isOurs = ['pipeline_id', 'key', 'token'].includes(decoded);
+    const [value = '', ...behind] = isOurs ? rest.join('=').split('?') : [rest.join('=')];
+    // Seen while this goes on.
+    if (behind.length > 0) pairs.push(behind.join('?'));
     const values = found.get(decoded) ?? [];
-    values.push(percentDecoded(rest.join('=')));
+    values.push(percentDecoded(value));
     found.set(decoded, values);
   }
   const basic = /^basic +([\w+/=-]+) *$/i.exec(authorization ?? '')?.[1];
@@ -116,7 +136,7 @@ function isOfForm(name: string, value: string): boolean {
 
 /** @param tornOff whether it may break off: then what there is of it */
 function unpack(body: Buffer, coding: string, tornOff = false): Buffer | undefined {
-  if (coding === 'identity' || coding === '' || body.length === 0) return body;
+  if (!['gzip', 'br', 'deflate'].includes(coding) || body.length === 0) return body;
   const { BROTLI_OPERATION_FLUSH, BROTLI_OPERATION_FINISH, Z_SYNC_FLUSH, Z_FINISH } = constants;
   try {
     if (coding === 'br')

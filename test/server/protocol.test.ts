@@ -307,10 +307,19 @@ pipelines:
       expect((await post(`/?${good}`, `"${'x'.repeat(65_535)}"`)).status).to.equal(413);
     });
 
-    it('answers 415 UNSUPPORTED_ENCODING to an unknown Content-Encoding', async () => {
-      for (const encoding of ['zstd', 'gzip, br', 'constructor']) {
-        const reply = await post(`/?${good}`, '{}', { headers: { 'Content-Encoding': encoding } });
+    it('answers 415 UNSUPPORTED_ENCODING with Accept-Encoding to an encoding that it does not undo', async () => {
+      for (const encoding of ['compress', 'gzip, compress', 'Snappy']) {
+        const reply = await post(`/?${good}`, '\u0000', { headers: { 'Content-Encoding': encoding } });
         expect([reply.status, reply.answer.error]).to.deep.equal([415, 'UNSUPPORTED_ENCODING']);
+        expect(reply.headers.get('accept-encoding')).to.match(/^gzip, br, deflate(, zstd)?$/);
+      }
+    });
+
+    it('takes JSON as it came, whatever its Content-Encoding says', async () => {
+      for (const encoding of ['UTF-8', 'none', 'application/json', 'constructor', 'gzip', 'br', 'compress']) {
+        expect(
+          (await post(`/?${good}`, '{}', { headers: { 'Content-Encoding': encoding } })).status,
+        ).to.equal(200);
       }
     });
 
@@ -333,7 +342,7 @@ pipelines:
 
     it('answers 400 INVALID_PARAMETER: body to a packed body that is broken', async () => {
       const init = { headers: { 'Content-Encoding': 'gzip' } };
-      expect((await post(`/?${good}`, '{}', init)).answer.error).to.equal('INVALID_PARAMETER: body');
+      expect((await post(`/?${good}`, '{', init)).answer.error).to.equal('INVALID_PARAMETER: body');
     });
 
     it('answers 413 to a small body that unpacks past the limit', async () => {
@@ -352,6 +361,18 @@ pipelines:
       const head = `POST /?${good} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{`;
       expect(await raw(server, head)).to.match(/^HTTP\/1\.1 408 |^$/);
     });
+  });
+
+  it('takes a target without a path, however it is sent', async () => {
+    const chunked = 'Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n';
+    const plain = 'Content-Length: 2\r\n\r\n{}';
+    const head = `POST ?${good} HTTP/1.1\r\nHost: x\r\n`;
+    for (const rest of [`Connection: close\r\n${plain}`, chunked, `TE: trailers\r\n${plain}`]) {
+      expect(await raw(server, head + rest), rest).to.match(/^HTTP\/1\.1 200 [\s\S]*Connection: close/);
+    }
+    const answers = await raw(server, `${head}${plain}${head}Connection: close\r\n${plain}`);
+    expect(answers).to.match(/^HTTP\/1\.1 200 /);
+    expect(await raw(server, `GET ?${good} HTTP/1.1\r\nHost: x\r\n\r\n`)).to.match(/^HTTP\/1\.1 405 /);
   });
 
   it('keeps a connection for several requests', async () => {
