@@ -26,7 +26,7 @@ export function assertChangeable(before: Config, after: Config): void {
     if (webhooks[key] === after.server.webhooks[key]) continue;
     refuse(['server', 'webhooks', key], `, which has ${webhooks[key]}`);
   }
-  for (const key of ['host', 'port'] as const) {
+  for (const key of ['host', 'port', 'tokenFile'] as const) {
     if (admin[key] === after.server.admin[key]) continue;
     refuse(['server', 'admin', key], `, which has ${admin[key]}`);
   }

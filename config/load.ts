@@ -37,7 +37,7 @@ export async function loadConfig(
   const { text, source, sections } = await readFileSections(file, options);
   const complete = await loadPlugins(source, sections.get('plugins'), registry);
   const workshop: Workshop = { source, registry, complete };
-  const server = readServer(source, sections.get('server'));
+  const server = readServer(source, sections.get('server'), sections.get('spool'));
   const spool = await readStore(workshop, 'spool', 'spool', sections.get('spool'));
   const tokens = await readStore(workshop, 'token-store', 'tokens', sections.get('tokens'));
   const destinations = await readDestinations(workshop, sections.get('destinations'));
@@ -99,7 +99,7 @@ export async function loadServer(
 ): Promise<Pick<Config, 'file' | 'server'>> {
   const { source, sections } = await readFileSections(file, options);
   const own = new Source(source.file, source.folder, source.text);
-  const server = readServer(own, sections.get('server'));
+  const server = readServer(own, sections.get('server'), sections.get('spool'));
   own.secrets.hide();
   own.assertSound();
   if (server === undefined) throw source.problems();

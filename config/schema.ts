@@ -42,7 +42,13 @@ export interface Config {
       readonly clientHeader: ForwardingHeader;
       readonly limits: DoorLimits & { /** Open ones of one client address. */ readonly connections: number };
     };
-    readonly admin: { readonly host: string; readonly port: number; readonly token?: string };
+    readonly admin: {
+      readonly host: string;
+      readonly port: number;
+      readonly token?: string;
+      /** Where one is minted, if there is no other; the CLI's socket is beside it. */
+      readonly tokenFile: string;
+    };
     /** How long SIGTERM may take, in milliseconds. */
     readonly grace: number;
   };

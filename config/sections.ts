@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { rangesOf } from '../core/client.js';
-import { bytes, duration, longestDelay, secret } from '../core/options.js';
+import { bytes, duration, longestDelay, path, secret } from '../core/options.js';
 import { schemes } from '../core/signatures/index.js';
 
 /** The schemas of what the YAML says by itself; destinations, spool and tokens besides have their plugin's. */
@@ -115,7 +115,18 @@ export const adminSchema = z
   .strictObject({
     host: host.default('127.0.0.1').describe('Anything but this machine alone requires a token'),
     port: port.default(8081).describe('0 takes any free one'),
-    token: secret().optional().describe('Required where the host is not this machine alone'),
+    token: secret()
+      .refine((value) => value.length >= 16, {
+        error: 'expected 16 characters or more',
+      })
+      .optional()
+      .describe('Required where the host is not this machine alone; 16 characters or more'),
+    tokenFile: path()
+      .optional()
+      .describe(
+        'Without a token the server mints one into this file, for its user alone, and beside it is the socket that the ' +
+          "CLI uses; `admin-token` in the spool's folder unless set",
+      ),
   })
   .describe('The port for you: API, metrics and probes');
 

@@ -1,11 +1,17 @@
 import { BlockList, isIP } from 'node:net';
+import { join, resolve } from 'node:path';
 import type { Config } from './schema.js';
-import { adminSchema, serverSchema, webhooksSchema } from './sections.js';
+import { adminSchema, serverSchema, storeDefaults, webhooksSchema } from './sections.js';
 import type { Source } from './source.js';
 import { type Entry, isNothing, type MappingNode } from './tree.js';
 import { validate } from './validate.js';
 
-export function readServer(source: Source, section: Entry | undefined): Config['server'] | undefined {
+/** @param spool its section, whose folder the admin token is in */
+export function readServer(
+  source: Source,
+  section: Entry | undefined,
+  spool: Entry | undefined,
+): Config['server'] | undefined {
   const server = filled(section, 0);
   const entries = server.node.kind === 'mapping' ? server.node.entries : new Map<string, Entry>();
   const webhooks = filled(entries.get('webhooks'), server.keyAt);
@@ -17,12 +23,20 @@ export function readServer(source: Source, section: Entry | undefined): Config['
   const desk = validate(adminSchema, { source, entry: admin, path: ['server', 'admin'] });
   if (rest === undefined || hooks === undefined || desk === undefined) return undefined;
   const { publicUrl, ...listener } = hooks.value;
-  const { token, ...adminListener } = desk.value;
+  const { token, tokenFile = join(stateFolder(source, spool), 'admin-token'), ...adminListener } = desk.value;
   return {
     webhooks: { ...listener, ...(publicUrl !== undefined && { publicUrl }) },
-    admin: { ...adminListener, ...(token !== undefined && { token }) },
+    admin: { ...adminListener, ...(token !== undefined && { token }), tokenFile },
     grace: rest.value.grace,
   };
+}
+
+/** The folder of an embedded spool; with another one, which may have none, that of an embedded one's neighbours. */
+function stateFolder({ folder }: Source, spool: Entry | undefined): string {
+  const { type, path } = storeDefaults.spool;
+  const said = spool === undefined || isNothing(spool.node) ? undefined : spool;
+  if (said !== undefined && scalarAt(said, 'type') !== type) return resolve(folder, path, '..');
+  return resolve(folder, String((said && scalarAt(said, 'path')) ?? path));
 }
 
 /** A section that is absent, or has all of its lines commented out, says nothing against the defaults. */

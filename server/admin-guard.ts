@@ -3,33 +3,35 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/schema.js';
 import { isLoopback } from '../config/server.js';
 import { RateLimits } from '../core/rate-limits.js';
+import type { AdminToken } from './admin-token.js';
 
-/** Wrong tokens that one address may try in a second; beyond, its right ones have to wait as well. */
+/** Wrong tokens that one address may try in a second; a right one is taken whatever came before it. */
 const guesses = { requests: 5 } as const;
 
+/** Open to whoever reaches the port; `/metrics` only where no token is configured, which is on loopback. */
+const probes: readonly string[] = ['/live', '/ready'];
+const openOnLoopback: readonly string[] = [...probes, '/metrics'];
+
 /**
- * Who may use the admin API. With a token, everything but the probes needs it. Without one the listener is on
- * loopback, and only requests that name a loopback host are served: a page in the operator's browser, whose name
- * someone points at 127.0.0.1, is not. A page of another site is served in neither case, and no body that a form
- * could send.
+ * Who may use the admin API by its port: who has the token; the probes need none. Where the token is minted, the
+ * listener is on loopback, and only requests that name a loopback host are served: a page in the operator's browser,
+ * whose name someone points at 127.0.0.1, is not. A page of another site is served in neither case, and no body that
+ * a form could send.
  * @param current as it is now, which a reload may change
  */
-export function adminGuard(current: () => Config['server']['admin']): RequestHandler {
+export function adminGuard(current: () => Config['server']['admin'], token: AdminToken): RequestHandler {
   const failures = new RateLimits(guesses);
   return (request, response, next) => {
-    const { host: ownHost, token } = current();
     if (isOfAnotherSite(request)) {
       refuse(response, 403, 'pages of other sites are not served');
     } else if (request.method !== 'GET' && request.method !== 'HEAD' && !isJson(request)) {
       refuse(response, 415, 'expected Content-Type: application/json');
-    } else if (token === undefined) {
-      const host = hostOf(request.headers.host);
-      if (host !== undefined && (isLoopback(host) || host === ownHost.toLowerCase())) next();
-      else refuse(response, 403, 'this host name is not served');
-    } else if (request.path === '/live' || request.path === '/ready') {
+    } else if (token.isMinted && !isOwn(hostOf(request.headers.host), current().host)) {
+      refuse(response, 403, 'this host name is not served');
+    } else if ((token.isMinted ? openOnLoopback : probes).includes(request.path)) {
       next();
     } else {
-      askToken(token, failures, request, response, next);
+      askToken(token.value, failures, request, response, next);
     }
   };
 }
@@ -44,11 +46,11 @@ function askToken(
   const failed = failures.of(request.socket.remoteAddress ?? '');
   const wait = failed.wait();
   const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  if (wait > 0) {
+  if (given !== undefined && timingSafeEqual(sha256(given), sha256(token))) {
+    next();
+  } else if (wait > 0) {
     response.set('Retry-After', String(wait));
     refuse(response, 429, 'too many wrong tokens from this address');
-  } else if (given !== undefined && timingSafeEqual(sha256(given), sha256(token))) {
-    next();
   } else {
     if (given !== undefined) failed.take(0);
     response.set('WWW-Authenticate', 'Bearer');
@@ -63,6 +65,10 @@ function isOfAnotherSite({ headers }: Request): boolean {
   const { origin, host } = headers;
   if (origin === undefined) return false;
   return !URL.canParse(origin) || new URL(origin).host !== host?.toLowerCase();
+}
+
+function isOwn(host: string | undefined, configured: string): boolean {
+  return host !== undefined && (isLoopback(host) || host === configured.toLowerCase());
 }
 
 function isJson({ headers }: Request): boolean {

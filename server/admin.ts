@@ -1,5 +1,10 @@
-import { createServer, type Server } from 'node:http';
-import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import express, {
+  type Express,
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+} from 'express';
 import { ConfigProblems } from '../config/problem.js';
 import type { Config } from '../config/schema.js';
 import { toChartRow } from '../core/chart.js';
@@ -7,7 +12,6 @@ import { messageOf } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { mask } from '../core/mask.js';
 import type { Spool } from '../core/spool.js';
-import { adminGuard } from './admin-guard.js';
 import { RemoteError } from './channel.js';
 import { instanceOf, webhookUrl } from './instance.js';
 import { overview } from './overview.js';
@@ -30,11 +34,15 @@ class BadRequest extends Error {}
 /**
  * The admin API: probes, metrics, and what the CLI cannot read from the disk, as a warehouse's file may
  * be locked by the load process. Answers are JSON; a failure is `{"error": "…"}`.
+ * @param guard decides whom it answers; without one everybody who reaches it
  */
-export function adminApp({ config, supervisor, spool, logger, reload }: AdminParts): Express {
+export function adminApp(
+  { config, supervisor, spool, logger, reload }: AdminParts,
+  guard?: RequestHandler,
+): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag');
-  app.use(adminGuard(() => config.server.admin));
+  if (guard !== undefined) app.use(guard);
 
   app.get('/live', (_, response) => {
     response.json({ live: true });
@@ -103,15 +111,6 @@ export function adminApp({ config, supervisor, spool, logger, reload }: AdminPar
     response.status(status).json({ error: text });
   });
   return app;
-}
-
-/** Resolves once connections are accepted. */
-export function listen(app: Express, { host, port }: Config['server']['admin']): Promise<Server> {
-  const server = createServer(app);
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => resolve(server.off('error', reject)));
-  });
 }
 
 function statusOf(error: unknown): number {

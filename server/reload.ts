@@ -21,6 +21,8 @@ export interface ReloadParts {
   readonly supervisor: Supervisor;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Called when another configuration is in force. */
+  readonly adopted: () => void;
 }
 
 /**
@@ -67,6 +69,7 @@ export class Reload {
       const differences = differencesOf(config, next);
       // From here on a process that dies starts again with the new one.
       config.replace(next);
+      this.#parts.adopted();
       const report = { file: next.file, ...differences, ...(await supervisor.adopt()) };
       this.#succeeded();
       for (const line of reloadLines(report)) logger.info({}, line);

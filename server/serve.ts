@@ -6,7 +6,8 @@ import { keys, parts } from '../core/keys.js';
 import { Lifecycle } from '../core/lifecycle.js';
 import type { Logger } from '../core/logger.js';
 import { Registry } from '../core/registry.js';
-import { adminApp, listen } from './admin.js';
+import { adminApp } from './admin.js';
+import { AdminListener } from './admin-listener.js';
 import { CommandError } from './cli/exit.js';
 import { compose } from './compose.js';
 import { CurrentConfig } from './current-config.js';
@@ -36,9 +37,18 @@ export async function run(options: ServeOptions, recruit?: Recruit): Promise<voi
   const container = compose(config, logger);
   const supervisor = new Supervisor(config, options.role, logger, container.get(keys.metrics), recruit);
   const lifecycle = new Lifecycle();
+  const admin = new AdminListener(config);
   let started = () => {};
   const reload = new Reload(
-    { config, supervisor, logger, metrics: container.get(keys.metrics) },
+    {
+      config,
+      supervisor,
+      logger,
+      metrics: container.get(keys.metrics),
+      adopted: () => {
+        if (options.role.has('admin')) admin.renew();
+      },
+    },
     new Promise<void>((resolve) => {
       started = resolve;
     }),
@@ -55,14 +65,8 @@ export async function run(options: ServeOptions, recruit?: Recruit): Promise<voi
       const spool = container.get(parts.spool);
       lifecycle.opened('spool', () => spool.close());
       await spool.open(AbortSignal.timeout(config.server.grace));
-      const server = await listen(
-        adminApp({ config, supervisor, spool, logger, reload }),
-        config.server.admin,
-      );
-      lifecycle.opened(
-        'admin',
-        () => new Promise((resolve) => server.close(() => resolve()).closeAllConnections()),
-      );
+      lifecycle.opened('admin', () => admin.close());
+      await admin.open((guard) => adminApp({ config, supervisor, spool, logger, reload }, guard), logger);
       logger.info({}, `the admin API is on ${adminUrl(config)}`);
     }
   } catch (error) {

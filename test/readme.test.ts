@@ -182,7 +182,7 @@ describe('the README: the quick start and the metrics', function () {
   });
 
   it('documents every metric that there is, and none besides', async () => {
-    const text = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    const text = await (await server.admin('/metrics')).text();
     const real = [...text.matchAll(/^# TYPE (hookline_\w+) /gm)].map(([, name]) => name as string);
     const documented = tableRows().flatMap(([name = '']) => (/^hookline_\w+$/.test(name) ? [name] : []));
     expect(documented.sort()).to.deep.equal(real.sort());

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { loadServer } from '../../config/load.js';
+import { adminSocket } from '../admin-socket.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { CommandError, explain } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { print, printJson } from '../cli/output.js';
-import { adminUrl } from '../instance.js';
 import type { ReloadReport } from '../reload.js';
 import { reloadLines } from '../reload-lines.js';
 
@@ -27,8 +27,8 @@ async function ask(file: string): Promise<ReloadReport> {
   const admin = await AdminClient.find(config);
   if (admin !== undefined) return admin.post<ReloadReport>('/api/reload', {}).catch(refused);
   throw new CommandError(
-    `no server with this configuration answers at ${adminUrl(config)}: none runs, or server.admin is another ` +
-      'since it started; then send it SIGHUP, or restart it',
+    `no server with this configuration answers at ${adminSocket(config.server)}: none runs, or server.admin.tokenFile ` +
+      'or the spool is another since it started; then send it SIGHUP, or restart it',
   );
 }
 

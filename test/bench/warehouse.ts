@@ -34,13 +34,13 @@ pipelines:
 
   /** Rows that have landed since the load process began, by its own count. */
   async landed(): Promise<number> {
-    const text = await (await fetch(`${this.server.adminUrl}/metrics`)).text();
+    const text = await (await this.server.admin('/metrics')).text();
     return Number(/^hookline_rows_landed_total\{.*\} (\d+)$/m.exec(text)?.[1] ?? 0);
   }
 
   /** What waits, in records, and how old the oldest is, in seconds. */
   async waiting(): Promise<{ readonly records: number; readonly lag: number }> {
-    const response = await fetch(`${this.server.adminUrl}/api/pipelines`);
+    const response = await this.server.admin('/api/pipelines');
     const [lane] = (await response.json()) as { records: number; lag: number }[];
     return { records: lane?.records ?? 0, lag: lane?.lag ?? 0 };
   }

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { ConfigProblems, loadConfig } from '../../config/load.js';
+import { ConfigProblems, loadConfig, loadServer } from '../../config/load.js';
 import { complaints, fakeRegistry, folder, loadText, problemsIn } from './fixture.js';
 
 describe('loadConfig', () => {
@@ -22,7 +22,7 @@ describe('loadConfig', () => {
           clientHeader: 'x-forwarded-for',
           limits: { unproven: { requests: 1000, bytes: 16 * 1024 ** 2 }, connections: 2000 },
         },
-        admin: { host: '127.0.0.1', port: 8081 },
+        admin: { host: '127.0.0.1', port: 8081, tokenFile: `${folder}/data/spool/admin-token` },
         grace: 30_000,
       });
       expect(config.spool).to.include({ name: 'spool' }).and.to.have.nested.property('plugin.name', 'lmdb');
@@ -81,12 +81,27 @@ describe('loadConfig', () => {
       expect(config.destinations.get('b')?.options).to.deep.equal({ url: 'postgres:a', schema: 's' });
     });
 
+    it("mints the admin token in the spool's folder, beside it where that is none, or where it is told to", async () => {
+      const fileOf = async (text: string) =>
+        (await loadServer(`${folder}/hookline.yaml`, { text })).server.admin.tokenFile;
+      expect(await fileOf('spool: { type: lmdb, path: /var/lib/spool }')).to.equal(
+        '/var/lib/spool/admin-token',
+      );
+      expect(await fileOf('spool: { type: memory }')).to.equal(`${folder}/data/admin-token`);
+      expect(await fileOf('server: { admin: { tokenFile: run/token } }')).to.equal(`${folder}/run/token`);
+    });
+
     it('takes the public URL without its slash, and a token for an admin that others can reach', async () => {
       const config = await loadText(
-        'server: { webhooks: { publicUrl: "https://a.example/" }, admin: { host: "::", token: t } }',
+        'server: { webhooks: { publicUrl: "https://a.example/" }, admin: { host: "::", token: sixteen-letters- } }',
       );
       expect(config.server.webhooks.publicUrl).to.equal('https://a.example');
-      expect(config.server.admin).to.deep.equal({ host: '::', port: 8081, token: 't' });
+      expect(config.server.admin).to.deep.equal({
+        host: '::',
+        port: 8081,
+        token: 'sixteen-letters-',
+        tokenFile: `${folder}/data/spool/admin-token`,
+      });
     });
   });
 

@@ -290,6 +290,11 @@ const claims: readonly (readonly [title: string, text: string, expected: readonl
     ],
   ],
   [
+    'an admin token that can be guessed, without showing it',
+    'server:\n  admin:\n    token: fifteen-letters',
+    ['3:12  server.admin.token: expected 16 characters or more, got something else'],
+  ],
+  [
     'an admin without token on a host that others reach',
     'server:\n  admin: { host: 0.0.0.0 }',
     [

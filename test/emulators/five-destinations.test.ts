@@ -163,7 +163,7 @@ pipelines: ${JSON.stringify(Object.fromEntries(pipelines))}
   }
 
   async function restarts(): Promise<number> {
-    const text = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    const text = await (await server.admin('/metrics')).text();
     return Number(/^hookline_role_restarts_total\{role="load"\} (\d+)$/m.exec(text)?.[1]);
   }
 });

@@ -94,7 +94,7 @@ describe('with thousands of connections at once', function () {
     rig.send('1');
     await sleep(seconds * 1000);
     const most = watch.stop();
-    expect((await fetch(`${rig.server.adminUrl}/ready`)).status).to.equal(200);
+    expect((await rig.server.admin('/ready')).status).to.equal(200);
     expect(rig.refused).to.equal(0);
     expect(rig.acked, 'of the honest senders').to.be.greaterThan(seconds * 50);
     const tallies = await Promise.all(crowds.splice(0).map((crowd) => crowd.end()));

@@ -35,7 +35,7 @@ describe('at its own limits it refuses with 503 and is not ready, never answers 
   }
 
   async function ready(of: Rig): Promise<{ status: number; faults: string }> {
-    const response = await fetch(`${of.server.adminUrl}/ready`);
+    const response = await of.server.admin('/ready');
     const { faults } = (await response.json()) as { faults: string[] };
     return { status: response.status, faults: faults.join('; ') };
   }

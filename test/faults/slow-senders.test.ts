@@ -52,7 +52,7 @@ describe('slow senders', function () {
     );
     expect(unanswered).to.equal(0);
     expect(ratio).to.be.greaterThan(least);
-    expect((await fetch(`${rig.server.adminUrl}/ready`)).status).to.equal(200);
+    expect((await rig.server.admin('/ready')).status).to.equal(200);
     board.add('connections of slow senders', senders * rounds);
     board.print();
   });

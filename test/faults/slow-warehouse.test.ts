@@ -47,7 +47,7 @@ describe('while a warehouse takes seconds for each write, memory stays bounded a
     rig.send('1', 2, 2, 8, 'x'.repeat(20_000));
     for (let second = 0; second < seconds; second++) {
       await sleep(1000);
-      expect((await fetch(`${rig.server.adminUrl}/ready`)).status).to.equal(200);
+      expect((await rig.server.admin('/ready')).status).to.equal(200);
     }
     const slow = await rig.lane('1', 'slow');
     const local = await rig.lane('1', 'local');

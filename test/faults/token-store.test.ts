@@ -44,7 +44,7 @@ describe('while the token store is out, requests are answered and wait, and noth
       await sleep(1000);
       expect((await rig.lane('1', 'warehouse')).records).to.be.greaterThan(0);
       expect(rig.acked).to.be.greaterThan(acked);
-      expect((await fetch(`${rig.server.adminUrl}/ready`)).status).to.equal(200);
+      expect((await rig.server.admin('/ready')).status).to.equal(200);
       await tokens.start();
       await rig.is(['1', 'warehouse'], 'running');
       await rig.lands('1', 'warehouse');

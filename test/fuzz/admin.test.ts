@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { expect } from 'chai';
 import { Scoreboard, seed, sized } from '../support/attack.js';
@@ -13,6 +14,7 @@ describe(`whatever is sent to the admin API (SEED=${seed})`, function () {
   this.timeout(sized(60_000, 200_000));
   const board = new Scoreboard('the admin API');
   let server: Hookline;
+  let bearer: string;
 
   before(async () => {
     server = await Hookline.create(`destinations:
@@ -22,6 +24,7 @@ pipelines:
   1: { destination: [out, local], table: rows }
 `);
     await server.start();
+    bearer = `Authorization: Bearer ${readFileSync(server.adminTokenFile, 'utf8').trim()}`;
   });
   after(async () => {
     await server?.destroy();
@@ -35,7 +38,11 @@ pipelines:
     const one = async () => {
       while (begun < requests) {
         const random = new Random(seed + begun++);
-        const bytes = random.chance(0.1) ? noise(random) : random.chance(0.5) ? mutated(random) : odd(random);
+        const bytes = random.chance(0.1)
+          ? noise(random)
+          : random.chance(0.5)
+            ? mutated(random, bearer)
+            : odd(random, bearer);
         const answer = await exchange(server.adminPort, bytes);
         const shown = `SEED=${seed}: ${shownBytes([bytes])} was answered ${answer.slice(0, 2000)}`;
         if (answer === '') continue;
@@ -48,7 +55,7 @@ pipelines:
     };
     await Promise.all(Array.from({ length: atOnce }, one));
     expect([server.pid, ...(await server.children())], 'a process ended').to.deep.equal(before);
-    expect((await fetch(`${server.adminUrl}/ready`)).status).to.equal(200);
+    expect((await server.admin('/ready')).status).to.equal(200);
     expect(good).to.be.greaterThan(requests / 40);
     expect(server.output).not.to.match(/TypeError|ReferenceError|RangeError/);
     board.add('requests of every kind, mutated, and noise', requests);
@@ -76,7 +83,8 @@ const bodies = [
   `"${'x'.repeat(1_200_000)}"`,
 ];
 
-function odd(random: Random): Buffer {
+/** @param bearer the header of who may ask */
+function odd(random: Random, bearer: string): Buffer {
   const body = random.of(bodies);
   const target = random.of([
     '/live',
@@ -104,6 +112,7 @@ function odd(random: Random): Buffer {
     `Content-Type: ${random.of(['application/json', 'application/json', 'application/json; charset=utf-7', 'text/plain', ';;'])}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
+    ...(random.chance(0.9) ? [bearer] : []),
     ...(random.chance(0.2)
       ? [
           random.of([
@@ -134,8 +143,8 @@ function odd(random: Random): Buffer {
   return Buffer.from(`${method} ${target} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n${body}`, 'latin1');
 }
 
-function mutated(random: Random): Buffer {
-  let bytes = odd(random);
+function mutated(random: Random, bearer: string): Buffer {
+  let bytes = odd(random, bearer);
   for (let n = 1 + random.below(3); n > 0; n--) {
     const at = random.below(Math.min(bytes.length, 400));
     const piece = Buffer.from(Array.from({ length: random.below(5) }, () => random.below(256)));

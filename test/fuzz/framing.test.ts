@@ -70,7 +70,7 @@ pipelines:
   it('and not one of them lands that was not a request of its own', async () => {
     expect(answered).to.be.greaterThan(oddities('').length);
     expect((await server.cli('drain')).code).to.equal(0);
-    const rows = (await (await fetch(`${server.adminUrl}/api/pipelines/1/rows?limit=10000`)).json()) as {
+    const rows = (await (await server.admin('/api/pipelines/1/rows?limit=10000')).json()) as {
       readonly __kdd_request_body: string;
     }[];
     expect(rows).to.have.length(answered);

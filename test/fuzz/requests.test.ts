@@ -196,10 +196,7 @@ pipelines:
   /** Until the server has closed what senders left open. */
   async function calm(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 3500));
-    await eventually(
-      'the server is well',
-      async () => (await fetch(`${server.adminUrl}/ready`)).ok || undefined,
-    );
+    await eventually('the server is well', async () => (await server.admin('/ready')).ok || undefined);
   }
 });
 

@@ -422,7 +422,7 @@ pipelines:
     expect((await server.cli('dead', 'drop', String(first))).stdout).to.equal('1 dead letter dropped\n');
     expect((await server.cli('dead', 'drop', String(first))).code).to.equal(1);
 
-    const metrics = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    const metrics = await (await server.admin('/metrics')).text();
     expect(metrics).to.match(/^hookline_lane_dead_letters\{pipeline="1",destination="picky"\} 1$/m);
     expect(metrics).to.match(/^hookline_load_failures_total\{pipeline="1",destination="picky"\} \d+$/m);
     const [trace] = await server.json<Rows>('request', String(second));

@@ -124,7 +124,7 @@ pipelines:
     const { urls } = await server.token();
     await server.post(urls['1'] as string, '{}');
     const text = await eventually('the metrics tell of the file', async () => {
-      const found = await (await fetch(`${server.adminUrl}/metrics`)).text();
+      const found = await (await server.admin('/metrics')).text();
       return /^hookline_parquet_files_total\{.*\} 1$/m.test(found) ? found : undefined;
     });
     expect(text).to.match(/^hookline_parquet_bytes_total\{.*destination="lake".*\} \d{3,}$/m);

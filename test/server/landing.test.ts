@@ -109,7 +109,7 @@ describe('a webhook posted is a row landed', function () {
     });
     expect(lane(lanes, 'warehouse')?.['records']).to.equal(20);
     expect(lane(lanes, 'warehouse')?.['lastError']).to.be.a('string');
-    expect((await fetch(`${server.adminUrl}/ready`)).status).to.equal(200);
+    expect((await server.admin('/ready')).status).to.equal(200);
 
     await postgres.start();
     await server.cli('drain');

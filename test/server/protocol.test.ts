@@ -397,12 +397,12 @@ pipelines:
       const url = `${full.webhookUrl}/?pipeline_id=1&key=${key}&token=${token}`;
       const body = JSON.stringify('x'.repeat(50_000));
       while ((await full.post(url, body)).status === 200);
-      while ((await fetch(`${full.adminUrl}/ready`)).status === 200) await full.post(url, '1');
+      while ((await full.admin('/ready')).status === 200) await full.post(url, '1');
       const refused = await fetch(url, { method: 'POST', body: '1' });
       expect(refused.status).to.equal(503);
       expect(Number(refused.headers.get('retry-after'))).to.be.greaterThan(0);
       expect(await refused.json()).to.deep.equal({ success: false, error: 'OVERLOADED' });
-      expect((await fetch(`${full.adminUrl}/live`)).status).to.equal(200);
+      expect((await full.admin('/live')).status).to.equal(200);
 
       await full.stop();
       await full.configure(`spool: { type: lmdb, path: ./data/spool, maxSize: 1MiB, maxUnproven: 1MiB }

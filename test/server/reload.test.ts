@@ -34,7 +34,7 @@ describe('a reload', function () {
 
   /** By the admin API, which takes no process of its own. */
   async function reload(): Promise<ReloadReport> {
-    const response = await fetch(`${server.adminUrl}/api/reload`, {
+    const response = await server.admin('/api/reload', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
     });
@@ -57,7 +57,7 @@ describe('a reload', function () {
   }
 
   async function metric(name: string): Promise<number> {
-    const text = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    const text = await (await server.admin('/metrics')).text();
     return Number(new RegExp(`^${name} (.+)$`, 'm').exec(text)?.[1]);
   }
 
@@ -243,9 +243,9 @@ ${duckdb('local', ', threads: many')}pipelines:
     await eventually(
       'another load process lands by the old one',
       async () =>
-        (
-          (await fetch(`${server.adminUrl}/api/pipelines`).then((answer) => answer.json())) as LaneOverview[]
-        ).every(({ state, records }) => state === 'running' && records === 0) || undefined,
+        ((await server.admin('/api/pipelines').then((answer) => answer.json())) as LaneOverview[]).every(
+          ({ state, records }) => state === 'running' && records === 0,
+        ) || undefined,
     );
 
     await server.configure(one);
@@ -262,13 +262,23 @@ ${duckdb('local', ', threads: many')}pipelines:
         webhooks: ', workers: 2',
       },
     );
-    const { code, stderr } = await server.cli('reload');
-    expect(code).to.equal(78);
-    expect(stderr).to.match(
+    const response = await server.admin('/api/reload', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+    });
+    expect(response.status).to.equal(422);
+    const { error } = (await response.json()) as { readonly error: string };
+    expect(error).to.match(
       /hookline\.yaml:2:\d+ {2}server\.webhooks\.workers: cannot be changed while the server runs, which has 1; restart/,
     );
-    expect(stderr).to.match(
+    expect(error).to.match(
       /hookline\.yaml:5:\d+ {2}spool\.path: cannot be changed while the server runs; restart/,
+    );
+    // The CLI looks for the server beside the spool that the file names.
+    const { code, stderr } = await server.cli('reload');
+    expect(code).to.equal(1);
+    expect(stderr).to.match(
+      /answers at .*elsewhere\/admin-token\.sock: none runs, or .*the spool is another/,
     );
     expect(await statusOf(2)).to.equal(400);
     await server.configure(`${one}  2: { destination: local, table: two }\n`);
@@ -342,7 +352,7 @@ ${duckdb('local', ', threads: many')}pipelines:
     );
     server.signal('SIGHUP');
     await eventually('it wants the token', async () =>
-      (await fetch(`${server.adminUrl}/api/instance`)).status === 401 ? true : undefined,
+      (await server.admin('/api/instance')).status === 401 ? true : undefined,
     );
     const { stdout } = await server.cli('reload');
     expect(stdout).to.include('says what was in force already');
@@ -397,7 +407,7 @@ ${duckdb('local', ', threads: many')}pipelines:
     server = await Hookline.create(one);
     const { code, stderr } = await server.cli('reload');
     expect(code).to.equal(1);
-    expect(stderr).to.include(`no server with this configuration answers at ${server.adminUrl}`);
+    expect(stderr).to.include(`no server with this configuration answers at ${server.adminTokenFile}.sock`);
   });
 
   it('is not what SIGHUP means when the terminal closes: then the server ends', async () => {
@@ -406,8 +416,8 @@ ${duckdb('local', ', threads: many')}pipelines:
     const terminal = spawn('script', ['--quiet', '--command', command, '/dev/null'], {
       stdio: ['pipe', 'ignore', 'inherit'],
     });
-    await eventually('it is ready', async () => (await fetch(`${server.adminUrl}/ready`)).ok || undefined);
-    const { pid, processes } = (await (await fetch(`${server.adminUrl}/api/instance`)).json()) as {
+    await eventually('it is ready', async () => (await server.admin('/ready')).ok || undefined);
+    const { pid, processes } = (await (await server.admin('/api/instance')).json()) as {
       pid: number;
       processes: { pid: number }[];
     };

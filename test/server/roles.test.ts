@@ -45,8 +45,8 @@ describe('the roles', function () {
       (await pidOf('ack worker 1')) !== ack ? true : undefined,
     );
     expect(await pidOf('ack worker 2')).to.equal(before.find(({ name }) => name === 'ack worker 2')?.pid);
-    await eventually('it is ready', async () => (await fetch(`${server.adminUrl}/ready`)).ok || undefined);
-    const metrics = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    await eventually('it is ready', async () => (await server.admin('/ready')).ok || undefined);
+    const metrics = await (await server.admin('/metrics')).text();
     expect(metrics).to.match(/hookline_role_restarts_total\{role="load"\} 1/);
     expect(metrics).to.match(/hookline_role_restarts_total\{role="ack"\} 1/);
   });
@@ -193,6 +193,6 @@ ${configuration}`,
       `${where} is taken by another process (EADDRINUSE): stop that one, or change`,
     );
     expect(other.stderr).not.to.match(/node:|\n {4}at /);
-    expect((await fetch(`${server.adminUrl}/ready`)).ok).to.equal(true);
+    expect((await server.admin('/ready')).ok).to.equal(true);
   });
 });

@@ -66,9 +66,9 @@ pipelines:
         const { stdout, stderr } = await server.cli(...command);
         said.push(stdout, stderr);
       }
-      said.push(await (await fetch(`${server.adminUrl}/metrics`)).text());
+      said.push(await (await server.admin('/metrics')).text());
       for (const page of ['api/pipelines', 'api/instance', 'api/pipelines/1/rows', 'ready', `x?token=x`]) {
-        said.push(await (await fetch(`${server.adminUrl}/${page}`)).text());
+        said.push(await (await server.admin(`/${page}`)).text());
       }
       for (const { pid } of [{ pid: server.pid as number }, ...(await server.children())]) {
         said.push(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), readFileSync(`/proc/${pid}/comm`, 'utf8'));
@@ -145,7 +145,7 @@ pipelines:
         said.push(stdout, stderr);
       }
       for (const page of ['metrics', 'ready', 'api/pipelines']) {
-        said.push(await (await fetch(`${server.adminUrl}/${page}`)).text());
+        said.push(await (await server.admin(`/${page}`)).text());
       }
       await server.cli('rows', '1');
       await eventually(

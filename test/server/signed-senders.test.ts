@@ -153,14 +153,14 @@ describe('signed senders', function () {
   }
 
   async function rowsOf(pipeline: number): Promise<readonly ChartRow[]> {
-    const response = await fetch(`${server.adminUrl}/api/pipelines/${pipeline}/rows?limit=10`);
+    const response = await server.admin(`/api/pipelines/${pipeline}/rows?limit=10`);
     return (await response.json()) as ChartRow[];
   }
 
   /** Until every lane is empty. */
   async function drained(): Promise<void> {
     await eventually('all has landed', async () => {
-      const lanes = await (await fetch(`${server.adminUrl}/api/pipelines`)).json();
+      const lanes = await (await server.admin('/api/pipelines')).json();
       return (lanes as { records: number }[]).every(({ records }) => records === 0) || undefined;
     });
   }
@@ -484,7 +484,7 @@ describe('signed senders', function () {
     it('is told in the log why requests are refused, once a minute, and by a metric how many', async () => {
       const lines = server.output.match(/.*pipeline 3: a request was refused, as .*/g) ?? [];
       expect(lines.length).to.be.within(1, 4);
-      const metrics = await (await fetch(`${server.adminUrl}/metrics`)).text();
+      const metrics = await (await server.admin('/metrics')).text();
       expect(Number(/refused_total\{error="INVALID_SIGNATURE"\} (\d+)/.exec(metrics)?.[1])).to.be.greaterThan(
         3,
       );
@@ -493,7 +493,7 @@ describe('signed senders', function () {
     it('finds no secret in any log, metric or answer of the admin API', async () => {
       const said = [server.output];
       for (const page of ['metrics', 'api/pipelines', 'api/instance']) {
-        said.push(await (await fetch(`${server.adminUrl}/${page}`)).text());
+        said.push(await (await server.admin(`/${page}`)).text());
       }
       for (const command of [['pipelines'], ['check']]) {
         const { stdout, stderr } = await server.cli(...command);

@@ -69,7 +69,7 @@ pipelines:
     return counts;
   };
   const limited = async (): Promise<Record<string, number>> => {
-    const text = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    const text = await (await server.admin('/metrics')).text();
     const lines = text.matchAll(/^hookline_limited_total\{limit="(\w+)"\} (\d+)/gm);
     return Object.fromEntries([...lines].map(([, limit, count]) => [limit, Number(count)]));
   };
@@ -192,7 +192,7 @@ pipelines:
     expect((await limited())['share']).to.be.within(29, 38);
     await proven(body);
     expect(statusesOf(await many(20, queryOf(3), address(), body))).to.deep.equal({ 200: 20 });
-    expect((await fetch(`${server.adminUrl}/ready`)).status).to.equal(200);
+    expect((await server.admin('/ready')).status).to.equal(200);
 
     await server.killAll();
     await server.start();

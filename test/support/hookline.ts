@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from './free-ports.js';
 
@@ -57,6 +57,7 @@ export class Hookline {
   readonly env: Readonly<Record<string, string>>;
   #server: ChildProcess | undefined;
   #exited: Promise<number | null> = Promise.resolve(null);
+  #spool: string | undefined;
   /** Everything that the server printed. */
   output = '';
 
@@ -122,6 +123,24 @@ ${sections}`,
     return `http://127.0.0.1:${this.adminPort}`;
   }
 
+  /** What `fetch` resolves to for a path of the admin API, asked with the token that the server minted. */
+  async admin(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    const token = await readFile(this.adminTokenFile, 'utf8').catch(() => undefined);
+    if (token !== undefined) headers.set('Authorization', `Bearer ${token.trim()}`);
+    return fetch(new URL(path, this.adminUrl), { ...init, headers });
+  }
+
+  /** In the folder of the spool, wherever the configuration that was started with has it. */
+  get adminTokenFile(): string {
+    return resolve(this.folder, this.#spool ?? this.#configuredSpool(), 'admin-token');
+  }
+
+  #configuredSpool(): string {
+    const text = readFileSync(this.configFile, 'utf8');
+    return /^spool: \{.*?path: ([^\s,}]+)/m.exec(text)?.[1] ?? './data/spool';
+  }
+
   get pid(): number | undefined {
     return this.#server?.pid;
   }
@@ -133,7 +152,7 @@ ${sections}`,
       'the server is ready',
       async () => {
         if (this.#server === undefined) return false;
-        return (await fetch(`${this.adminUrl}/ready`)).ok || undefined;
+        return (await this.admin('/ready')).ok || undefined;
       },
       patience,
     ).catch((error: Error) => {
@@ -144,6 +163,7 @@ ${sections}`,
 
   /** Starts the server and waits for nothing. */
   begin(...args: string[]): void {
+    this.#spool = this.#configuredSpool();
     const server = this.#spawn(['serve', '--config', this.configFile, ...args]);
     this.#server = server;
     this.#exited = new Promise((resolve) => {
@@ -193,7 +213,7 @@ ${sections}`,
 
   /** The child processes: `ack worker 1`, `load process`. */
   async children(): Promise<{ readonly name: string; readonly pid: number }[]> {
-    const response = await fetch(`${this.adminUrl}/api/instance`);
+    const response = await this.admin('/api/instance');
     const { processes } = (await response.json()) as { processes: { name: string; pid: number }[] };
     return processes;
   }

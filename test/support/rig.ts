@@ -45,7 +45,7 @@ export class Rig {
   }
 
   async lane(pipeline: string, destination: string): Promise<LaneOverview> {
-    const response = await fetch(`${this.server.adminUrl}/api/pipelines`);
+    const response = await this.server.admin('/api/pipelines');
     const lanes = (await response.json()) as LaneOverview[];
     const found = lanes.find((lane) => lane.pipeline === pipeline && lane.destination === destination);
     if (found === undefined) throw new Error(`there is no lane ${pipeline} to ${destination}`);

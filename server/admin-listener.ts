@@ -1,0 +1,59 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Config } from '../config/schema.js';
+import { messageOf } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import { adminGuard } from './admin-guard.js';
+import { adminSocket, listenAt } from './admin-socket.js';
+import { AdminToken } from './admin-token.js';
+
+/** The API behind a guard, or without one. */
+export type ApiMaker = (guard?: ReturnType<typeof adminGuard>) => RequestListener;
+
+/** The two ways to the admin API: a port, for whoever has the token, and a Unix socket, for this user alone. */
+export class AdminListener {
+  readonly #config: Pick<Config, 'server'>;
+  readonly #token: AdminToken;
+  readonly #servers: Server[] = [];
+
+  constructor(config: Pick<Config, 'server'>) {
+    this.#config = config;
+    this.#token = new AdminToken(() => config.server.admin);
+  }
+
+  /** Resolves once connections are accepted. */
+  async open(api: ApiMaker, logger: Logger): Promise<void> {
+    this.renew();
+    const current = () => this.#config.server.admin;
+    const { host, port } = current();
+    const forAll = this.#server(api(adminGuard(current, this.#token)));
+    await new Promise<void>((resolve, reject) => {
+      forAll.once('error', reject);
+      forAll.listen(port, host, () => resolve(void forAll.off('error', reject)));
+    });
+    const socket = adminSocket(this.#config.server);
+    await listenAt(this.#server(api()), socket).catch((error) =>
+      logger.warn(
+        {},
+        `the CLI cannot reach this server, as ${socket} cannot be a socket (${messageOf(error)}): name another ` +
+          'place as server.admin.tokenFile',
+      ),
+    );
+  }
+
+  /** Where a token has to be minted that is not there yet, as when a reload took the configured one away. */
+  renew(): void {
+    void this.#token.value;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#servers.map((server) => new Promise((done) => server.close(done).closeAllConnections())),
+    );
+  }
+
+  #server(listener: RequestListener): Server {
+    const server = createServer(listener);
+    this.#servers.push(server);
+    return server;
+  }
+}
