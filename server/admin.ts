@@ -14,6 +14,7 @@ import { mask } from '../core/mask.js';
 import type { Spool } from '../core/spool.js';
 import { RemoteError } from './channel.js';
 import { instanceOf, webhookUrl } from './instance.js';
+import { laneLevels } from './lane-levels.js';
 import { overview } from './overview.js';
 import type { Reload } from './reload.js';
 import type { ListingQuestion } from './roles/role.js';
@@ -52,7 +53,8 @@ export function adminApp(
     response.status(faults.length === 0 ? 200 : 503).json({ ready: faults.length === 0, faults });
   });
   app.get('/metrics', async (_, response) => {
-    response.type('text/plain; version=0.0.4; charset=utf-8').send(await supervisor.metricsText());
+    const text = await supervisor.metricsText(() => laneLevels(config, spool));
+    response.type('text/plain; version=0.0.4; charset=utf-8').send(text);
   });
   app.get('/api/instance', (_, response) => {
     response.json({ instance: instanceOf(config), pid: process.pid, processes: supervisor.processes() });

@@ -8,6 +8,8 @@ import type { ReloadAnswers, RoleAnswers, Start, SupervisorAnswers } from './rol
 
 /** What every child answers, besides its role's own. */
 interface Control extends ReloadAnswers {
+  /** Tells that its event loop runs. */
+  readonly beat: (argument: undefined) => void;
   readonly stop: (grace: number) => void;
 }
 
@@ -65,6 +67,11 @@ export class Post<A extends RoleAnswers> {
   /** The way to ask the process; `undefined` while there is none, or none that has started. */
   get channel(): Channel<A> | undefined {
     return this.#up ? (this.#channel as unknown as Channel<A>) : undefined;
+  }
+
+  /** Resolves when the process answers; `undefined` while none has started. */
+  beat(): Promise<void> | undefined {
+    return this.#upChannel()?.ask('beat', undefined);
   }
 
   /** The way to ask the process, as soon as one has started. @param timeout milliseconds */

@@ -3,12 +3,16 @@ import type { Config } from '../config/schema.js';
 import type { LaneReport } from '../core/engine.js';
 import { messageOf } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import type { Metrics } from '../core/metrics.js';
+import type { Metrics, MetricsJson } from '../core/metrics.js';
 import type { Channel } from './channel.js';
 import { forkAck, forkLoad } from './fork.js';
 import { Post } from './post.js';
 import type { Recruit } from './recruit.js';
 import type { AckAnswers, LoadAnswers, Outcome, RoleAnswers, RoleName, Start } from './roles/role.js';
+import { Watchdog } from './watchdog.js';
+
+/** Milliseconds that whoever looks at this server waits for one of its processes. */
+const lookTimeout = 2000;
 
 /** What is asked for is another server's to do. */
 class Elsewhere extends Error {
@@ -26,6 +30,9 @@ export class Supervisor {
   readonly #metrics: Metrics;
   readonly #acks: readonly Post<AckAnswers>[];
   readonly #load: Post<LoadAnswers> | undefined;
+  readonly #watchdog: Watchdog;
+  /** What each process said last of its metrics: it stands while the process does not answer. */
+  readonly #lastMetrics = new Map<Post<RoleAnswers>, MetricsJson>();
   #retired = false;
 
   /** @param recruit becomes the first ack worker */
@@ -55,10 +62,12 @@ export class Supervisor {
       ? Array.from({ length: workers }, (_, index) => post<AckAnswers>('ack', `ack worker ${index + 1}`))
       : [];
     this.#load = chosen.has('load') ? post<LoadAnswers>('load', 'load process') : undefined;
+    this.#watchdog = new Watchdog(this.#posts(), logger);
   }
 
   /** Rejects when an ack worker cannot start; a load process that cannot is tried again and again. */
   async open(): Promise<void> {
+    this.#watchdog.start();
     for (const ack of this.#acks) await ack.open();
     if (this.#retired) return;
     this.#load?.open().catch((error) => {
@@ -80,7 +89,11 @@ export class Supervisor {
 
   /** What the load process says of its lanes; nothing while there is none. */
   async lanes(): Promise<LaneReport[]> {
-    return (await this.#load?.channel?.ask('lanes', undefined).catch(() => [])) ?? [];
+    return (
+      (await this.#answering(this.#load)
+        ?.ask('lanes', undefined, lookTimeout)
+        .catch(() => [])) ?? []
+    );
   }
 
   /** The way to ask the load process; waits for one that is being started. @throws Error when there is none */
@@ -112,17 +125,37 @@ export class Supervisor {
       if (channel === undefined) return `${name} is not running`;
       return channel.ask('health', undefined, 5000).then(() => undefined, messageOf);
     });
-    const found = await Promise.all(looks);
+    const hung = this.#watchdog.faults();
+    const found = hung.length > 0 ? hung : await Promise.all(looks);
     return [...new Set(found.filter((fault) => fault !== undefined))];
   }
 
-  /** The metrics of all processes, summed up, as Prometheus' text format. */
-  async metricsText(): Promise<string> {
-    const asked = this.#posts().map(({ channel }) =>
-      channel?.ask('metrics', undefined, 5000).catch(() => undefined),
-    );
-    const answers = await Promise.all([this.#metrics.json(), ...asked]);
-    return AggregatorRegistry.aggregate(answers.filter((answer) => answer !== undefined)).metrics();
+  /**
+   * The metrics of all processes, summed up, as Prometheus' text format.
+   * @param laneLevels what waits in the lanes, asked for where the load process does not answer
+   */
+  async metricsText(laneLevels: () => Promise<MetricsJson>): Promise<string> {
+    const asked = this.#posts().map((post) => this.#metricsOf(post, laneLevels));
+    const answers = (await Promise.all(asked)).flat();
+    return AggregatorRegistry.aggregate([await this.#metrics.json(), ...answers]).metrics();
+  }
+
+  /** One that does not answer keeps its counters; what it said of the lanes' state and levels is out of date. */
+  async #metricsOf(post: Post<RoleAnswers>, laneLevels: () => Promise<MetricsJson>): Promise<MetricsJson[]> {
+    const answer = await this.#answering(post)
+      ?.ask('metrics', undefined, lookTimeout)
+      .catch(() => undefined);
+    if (answer !== undefined) {
+      this.#lastMetrics.set(post, answer);
+      return [answer];
+    }
+    const last = (this.#lastMetrics.get(post) ?? []).filter(({ name }) => !name.startsWith('hookline_lane_'));
+    return post === this.#load ? [last, await laneLevels().catch(() => [])] : [last];
+  }
+
+  /** The way to ask a process that runs and does not hang. */
+  #answering<A extends RoleAnswers>(post: Post<A> | undefined): Channel<A> | undefined {
+    return post === undefined || this.#watchdog.isSilent(post) ? undefined : post.channel;
   }
 
   /** First the senders' side, so that what was accepted can still be loaded, then the load process. */
@@ -136,6 +169,7 @@ export class Supervisor {
   /** From now on a child that ends, as by a signal to the whole process group, is not replaced. */
   retire(): void {
     this.#retired = true;
+    this.#watchdog.stop();
     for (const post of this.#posts()) post.retire();
   }
 

@@ -31,6 +31,7 @@ class Child {
   /** Puts the configuration in force that was prepared last. */
   #adopt: (() => void) | undefined;
   readonly #answers: Record<string, (argument: never) => unknown> = {
+    beat: () => undefined,
     stop: (grace: number) => this.#stop(grace),
     prepare: (text: string) => this.#prepare(text),
     adopt: () => {
