@@ -1,10 +1,19 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Config } from '../config/schema.js';
 import { messageOf } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { adminGuard } from './admin-guard.js';
 import { adminSocket, listenAt } from './admin-socket.js';
 import { AdminToken } from './admin-token.js';
+
+/** Probes and scrapers need few connections; whoever opens more, or says nothing on them, keeps nobody else out. */
+export const adminLimits = {
+  connections: 256,
+  perAddress: 64,
+  headerTimeout: 10_000,
+  requestTimeout: 30_000,
+};
 
 /** The API behind a guard, or without one. */
 export type ApiMaker = (guard?: ReturnType<typeof adminGuard>) => RequestListener;
@@ -13,9 +22,11 @@ export type ApiMaker = (guard?: ReturnType<typeof adminGuard>) => RequestListene
 export class AdminListener {
   readonly #config: Pick<Config, 'server'>;
   readonly #token: AdminToken;
+  readonly #limits: typeof adminLimits;
   readonly #servers: Server[] = [];
 
-  constructor(config: Pick<Config, 'server'>) {
+  constructor(config: Pick<Config, 'server'>, limits = adminLimits) {
+    this.#limits = limits;
     this.#config = config;
     this.#token = new AdminToken(() => config.server.admin);
   }
@@ -52,8 +63,32 @@ export class AdminListener {
   }
 
   #server(listener: RequestListener): Server {
-    const server = createServer(listener);
+    const { connections, perAddress, headerTimeout, requestTimeout } = this.#limits;
+    const timeouts = { headersTimeout: headerTimeout, requestTimeout, connectionsCheckingInterval: 1000 };
+    const server = createServer(timeouts, listener);
+    server.maxConnections = connections;
+    limitEach(server, perAddress);
     this.#servers.push(server);
     return server;
   }
+}
+
+/** Closes what one address opens beyond its limit; the Unix socket's callers have no address, and none. */
+function limitEach(server: Server, most: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const { remoteAddress: address } = socket;
+    if (address === undefined) return;
+    const count = open.get(address) ?? 0;
+    if (count >= most) {
+      socket.destroy();
+      return;
+    }
+    open.set(address, count + 1);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+  });
 }

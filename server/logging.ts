@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import type { Logger } from '../core/logger.js';
 import { mask } from '../core/mask.js';
+import { visibleJson } from './cli/visible.js';
 
 /** Readable lines on a terminal, JSON lines when piped; `LOG_LEVEL` sets how much. */
 export async function createLogger(role: string): Promise<Logger> {
@@ -18,7 +19,7 @@ export async function createLogger(role: string): Promise<Logger> {
   }
   const { build } = await import('pino-pretty');
   const readable: Logger = pino(
-    options,
+    { ...options, hooks: { streamWrite: (line: string) => visibleJson(mask(line)) } },
     build({
       sync: true,
       ignore: 'role,pid,hostname',

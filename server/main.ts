@@ -2,7 +2,11 @@
 import 'reflect-metadata';
 import { Command, CommanderError } from 'commander';
 import { endOnUncaught, endWithReader, exitCodes, explain as explainError } from './cli/exit.js';
+import { complain } from './cli/output.js';
 import { manifest } from './manifest.js';
+
+// Whatever this process and its children make is their user's alone, also in a folder that others can enter.
+process.umask(0o077);
 
 /** By their names: whoever runs one waits for no other to be loaded. */
 const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
@@ -52,7 +56,7 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : exitCodes.usage;
   } else {
     const { text, exitCode } = explainError(error);
-    process.stderr.write(`${text}\n`);
+    complain(text);
     process.exitCode = exitCode;
   }
 }

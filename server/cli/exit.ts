@@ -2,6 +2,7 @@ import { ConfigProblems } from '../../config/problem.js';
 import { instructionOf, messageOf } from '../../core/errors.js';
 import { mask } from '../../core/mask.js';
 import { RemoteError } from '../channel.js';
+import { complain } from './output.js';
 
 /** Exit codes: 0 done, 1 failed, 2 wrongly called, 3 not as it should be, 78 (`EX_CONFIG`) wrongly configured. */
 export const exitCodes = { failed: 1, usage: 2, differs: 3, config: 78 } as const;
@@ -36,9 +37,7 @@ export function explain(error: unknown): { readonly text: string; readonly exitC
 /** Ends the process on what nobody caught, as Node does, but with the configuration's secrets masked. */
 export function endOnUncaught(): void {
   process.on('uncaughtException', (error: unknown) => {
-    process.stderr.write(
-      `${mask(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
-    );
+    complain(mask(error instanceof Error ? (error.stack ?? error.message) : String(error)));
     process.exit(exitCodes.failed);
   });
 }

@@ -1,15 +1,31 @@
-import { stripVTControlCharacters, styleText } from 'node:util';
+import { randomUUID } from 'node:crypto';
+import { styleText } from 'node:util';
+import { visible, visibleLine } from './visible.js';
 
 type Style = Parameters<typeof styleText>[0];
+
+/** Stands for the escape character in our own colours until they are printed: no sender can know it. */
+const marker = `<${randomUUID()}>`;
+const colour = new RegExp(`${marker}\\[[\\d;]*m`, 'g');
 
 /** Colours on a terminal, unless `NO_COLOR` is set; plain text elsewhere. */
 export function paint(style: Style, text: string): string {
   const plain = !process.stdout.isTTY || process.env['NO_COLOR'] !== undefined;
-  return plain ? text : styleText(style, text);
+  return plain ? text : styleText(style, text).replaceAll('\x1b', marker);
 }
 
-export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+/**
+ * A line, or several; on a terminal with all control characters shown, so that nothing that was written elsewhere
+ * works on it. Returns whether more is wanted, as `write` does.
+ */
+export function print(text: string): boolean {
+  const line = process.stdout.isTTY ? visible(text).replaceAll(marker, '\x1b') : text;
+  return process.stdout.write(`${line}\n`);
+}
+
+/** Likewise to stderr: what is not the answer. */
+export function complain(text: string): void {
+  process.stderr.write(`${process.stderr.isTTY ? visible(text) : text}\n`);
 }
 
 export function printJson(value: unknown): void {
@@ -25,16 +41,21 @@ export function printTable(header: readonly string[], rows: readonly (readonly s
     for (const row of rows) print(row.map((cell) => cell.replaceAll(/[\t\n\r]+/g, ' ')).join('\t'));
     return;
   }
+  const shown = rows.map((row) => row.map(visibleLine));
   const widths = header.map((name, column) =>
-    Math.max(name.length, ...rows.map((row) => stripVTControlCharacters(row[column] ?? '').length)),
+    Math.max(name.length, ...shown.map((row) => lengthOf(row[column] ?? ''))),
   );
   const line = (cells: readonly string[]) =>
     cells
-      .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - stripVTControlCharacters(cell).length))
+      .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - lengthOf(cell)))
       .join('  ')
       .trimEnd();
   print(paint('bold', line(header)));
-  for (const row of rows) print(line(row));
+  for (const row of shown) print(line(row));
+}
+
+function lengthOf(cell: string): number {
+  return cell.replaceAll(colour, '').length;
 }
 
 /** `12 s`, `3 min`, `5 h`, `2 d`. */

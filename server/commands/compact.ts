@@ -4,7 +4,7 @@ import { instructionOf, messageOf } from '../../core/errors.js';
 import { formatBytes } from '../../core/options.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
-import { print, printJson, printTable } from '../cli/output.js';
+import { complain, print, printJson, printTable } from '../cli/output.js';
 import { Session } from '../cli/session.js';
 
 interface CompactOptions {
@@ -79,7 +79,7 @@ async function merge(session: Session, { destination, table }: Lake, dry: boolea
 function fail({ destination, table }: Lake, error: unknown): void {
   const config = instructionOf(error) === 'config';
   if (instructionOf(error) === undefined) throw error;
-  process.stderr.write(`table ${table} of ${destination}: ${messageOf(error)}\n`);
+  complain(`table ${table} of ${destination}: ${messageOf(error)}`);
   if (process.exitCode !== exitCodes.config) process.exitCode = config ? exitCodes.config : exitCodes.failed;
 }
 

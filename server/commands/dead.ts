@@ -61,8 +61,8 @@ export function dead(program: Command): void {
       const progress = new Progress('exported', await total(spool, filter));
       let count = 0;
       for await (const page of deadPages(spool, filter)) {
-        const lines = page.map((letter) => `${JSON.stringify(whole(letter))}\n`).join('');
-        if (!process.stdout.write(lines)) await once(process.stdout, 'drain');
+        const lines = page.map((letter) => JSON.stringify(whole(letter))).join('\n');
+        if (!print(lines)) await once(process.stdout, 'drain');
         count += page.length;
         if (!process.stdout.isTTY) progress.update(count);
       }

@@ -5,7 +5,7 @@ import type { HeldDiscard, HeldFilter, Quarantine } from '../../core/quarantine.
 import { type DiscardEntry, laneParts } from '../../core/spool.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';
-import { counted, print, printJson, printTable } from '../cli/output.js';
+import { complain, counted, print, printJson, printTable } from '../cli/output.js';
 import { Progress } from '../cli/progress.js';
 import { Session } from '../cli/session.js';
 
@@ -134,9 +134,7 @@ async function listHeld(session: Session, options: Options) {
   for await (const page of heldPages(quarantine, filterOf(options))) found.push(...page.map(summary));
   const { thrownAway } = await quarantine.counts();
   if (thrownAway > 0) {
-    process.stderr.write(
-      `${thrownAway} more were not held, or not to their end: there was no room for them.\n`,
-    );
+    complain(`${thrownAway} more were not held, or not to their end: there was no room for them.`);
   }
   return found;
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { messageOf } from '../../core/errors.js';
 import { configOption, jsonOption } from '../cli/options.js';
-import { fill, paint, print, printJson } from '../cli/output.js';
+import { complain, fill, paint, print, printJson } from '../cli/output.js';
 import { Session } from '../cli/session.js';
 import { type Explanation, explanationOf } from '../explanation.js';
 import type { LaneOverview } from '../overview.js';
@@ -30,7 +30,7 @@ async function stateOf(session: Session, id: string): Promise<LaneOverview[]> {
   try {
     return (await lanesOf(session)).filter(({ pipeline }) => pipeline === id);
   } catch (error) {
-    process.stderr.write(`How it is now cannot be told: ${messageOf(error)}\n`);
+    complain(`How it is now cannot be told: ${messageOf(error)}`);
     return [];
   }
 }

@@ -3,7 +3,7 @@ import type { QueryResult } from '../../core/destination.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';
-import { printJson, printTable } from '../cli/output.js';
+import { complain, printJson, printTable } from '../cli/output.js';
 import { Session } from '../cli/session.js';
 import { query as ask } from '../roles/load.js';
 
@@ -36,7 +36,7 @@ export function query(program: Command): void {
           );
         }
         if (result.truncated) {
-          process.stderr.write(`There are more than ${options.limit} rows; --limit shows more.\n`);
+          complain(`There are more than ${options.limit} rows; --limit shows more.`);
         }
       }),
     );

@@ -6,7 +6,7 @@ import { mint } from '../../core/mint.js';
 import type { Reply } from '../../core/reply.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
-import { print } from '../cli/output.js';
+import { complain, print } from '../cli/output.js';
 import { Session } from '../cli/session.js';
 import { webhookUrl } from '../instance.js';
 
@@ -98,7 +98,7 @@ async function post(session: Session, { query, body, headers }: Request): Promis
 
 async function keep(session: Session, { query, body, headers }: Request): Promise<Reply> {
   await session.spool();
-  process.stderr.write('No server runs: the spool keeps it until one does.\n');
+  complain('No server runs: the spool keeps it until one does.');
   const fields = new Headers(headers);
   const header = (name: string) => fields.get(name) ?? undefined;
   return session.container.get(Ingest).accept({ query, peer: undefined, header }, body);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually, Hookline } from '../support/hookline.js';
@@ -168,12 +168,19 @@ pipelines:
     }
   });
 
-  it('lie in folders and files that only their owner can enter', async () => {
-    const server = await Hookline.create(`destinations:
+  it('lie in files that only their owner reads, also where the folder was there before, and open', async () => {
+    const server = await Hookline.create(
+      `destinations:
   local: { type: duckdb, path: ./data/rows/warehouse.duckdb, flush: { every: 50ms } }
+  log: { type: duckdb, path: ./open/warehouse.duckdb, flush: { every: 50ms } }
+  lake: { type: parquet, path: ./open/lake, flush: { every: 50ms } }
 pipelines:
-  1: { destination: local, table: one }
-`);
+  1: { destination: [local, log, lake], table: one }
+`,
+      { limits: 'umask 022' },
+    );
+    mkdirSync(join(server.folder, 'open'));
+    chmodSync(join(server.folder, 'open'), 0o755);
     const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
     try {
       const { urls } = await server.token();
@@ -183,10 +190,10 @@ pipelines:
       for (const folder of ['data', 'data/spool', 'data/tokens', 'data/rows']) {
         expect(modeOf(join(server.folder, folder)), folder).to.equal('700');
       }
-      const files = filesIn(join(server.folder, 'data')).filter(({ name }) => !name.endsWith('.wal'));
+      const files = ['data', 'open'].flatMap((folder) => filesIn(join(server.folder, folder)));
       expect(
-        files.map(({ name }) => name).filter((name) => /\.(mdb|journal|duckdb)$/.test(name)),
-      ).not.to.have.length(0);
+        files.map(({ name }) => name).filter((name) => /\.(mdb|journal|duckdb|parquet)$/.test(name)),
+      ).to.have.length.of.at.least(5);
       for (const { name } of files) expect(modeOf(name), name).to.equal('600');
     } finally {
       await server.destroy();
