@@ -31,6 +31,11 @@ export interface TokenStore {
   list(): Promise<Token[]>;
   /** Activate or deactivate; durable on return. An unknown key is a `ConfigError`. */
   setActive(key: string, active: boolean): Promise<void>;
+  /**
+   * Optional: forget a token; durable on return. An unknown key is a `ConfigError`. What was posted with it, and is not
+   * authenticated yet, is discarded.
+   */
+  delete?(key: string): Promise<void>;
   /** Optional: note when these keys were last used. Called about once a minute; best effort. */
   touch?(uses: ReadonlyMap<string, Date>): Promise<void>;
   close(): Promise<void>;

@@ -77,8 +77,17 @@ export class LmdbTokenStore implements TokenStore {
     const found = await this.#open().environment.transact(() =>
       this.#change(key, (stored) => ({ ...stored, active })),
     );
-    if (!found)
-      throw new ConfigError(`the token store at ${this.#path} has no token ${key}; list them for their keys`);
+    if (!found) throw this.#unknown(key);
+  }
+
+  async delete(key: string): Promise<void> {
+    const { environment, tokens } = this.#open();
+    const found = await environment.transact(() => {
+      if (!tokens.doesExist(Buffer.from(key))) return false;
+      void tokens.remove(Buffer.from(key));
+      return true;
+    });
+    if (!found) throw this.#unknown(key);
   }
 
   async touch(uses: ReadonlyMap<string, Date>): Promise<void> {
@@ -103,6 +112,10 @@ export class LmdbTokenStore implements TokenStore {
     if (stored === undefined) return false;
     void tokens.put(Buffer.from(key), change(stored));
     return true;
+  }
+
+  #unknown(key: string): ConfigError {
+    return new ConfigError(`the token store at ${this.#path} has no token ${key}; list them for their keys`);
   }
 
   #open(): Parts {

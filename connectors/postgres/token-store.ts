@@ -100,6 +100,15 @@ export class PostgresTokenStore implements TokenStore {
     if (updated.length === 0) throw new ConfigError(`there is no token with the key ${key}`);
   }
 
+  async delete(key: string): Promise<void> {
+    const deleted = await this.#query(
+      'deleting a token',
+      `DELETE FROM ${this.#table} WHERE key = $1 RETURNING *`,
+      [key],
+    );
+    if (deleted.length === 0) throw new ConfigError(`there is no token with the key ${key}`);
+  }
+
   async touch(uses: ReadonlyMap<string, Date>): Promise<void> {
     await this.#query(
       'noting uses',

@@ -41,6 +41,12 @@ export class StaticTokenStore implements TokenStore {
     );
   }
 
+  async delete(key: string): Promise<void> {
+    throw new ConfigError(
+      `the tokens are listed in the YAML: take ${key} out there, or use another type of token store`,
+    );
+  }
+
   async close(): Promise<void> {}
 }
 

@@ -17,7 +17,9 @@ interface CreateOptions {
 }
 
 export function tokens(program: Command): void {
-  const group = program.command('tokens').description('create, list, activate and deactivate access tokens');
+  const group = program
+    .command('tokens')
+    .description('create, list, activate, deactivate and delete access tokens');
 
   group
     .command('create')
@@ -53,6 +55,24 @@ export function tokens(program: Command): void {
         }),
       );
   }
+
+  group
+    .command('delete <key>')
+    .description('forget a token by its key, for good')
+    .addOption(configOption())
+    .action((key: string, options: { config: string }) =>
+      Session.run(options.config, (session) => remove(session, key.toLowerCase())),
+    );
+}
+
+async function remove(session: Session, key: string): Promise<void> {
+  const store = await session.tokens();
+  if (store.delete === undefined) {
+    const { name } = session.config.tokens.plugin;
+    throw new CommandError(`token store ${name} deletes no tokens; deactivate it`, exitCodes.usage);
+  }
+  await store.delete(key);
+  print(`${key} is deleted; what was posted with it, and has not been judged yet, is discarded`);
 }
 
 async function create(session: Session, options: CreateOptions): Promise<void> {

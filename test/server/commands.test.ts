@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { LmdbTokenStore } from '../../connectors/lmdb/token-store.js';
+import { mint } from '../../core/mint.js';
 import { eventually, Hookline, hookline } from '../support/hookline.js';
 
 const configuration = `destinations:
@@ -31,6 +34,7 @@ describe('the commands', function () {
       const commands = ['serve', 'check', 'init', 'tokens create', 'tokens list', 'tokens activate'];
       commands.push(
         'tokens deactivate',
+        'tokens delete',
         'pipelines',
         'send',
         'rows',
@@ -139,6 +143,8 @@ pipelines:
         const rows = await server.json<Rows>('rows', '1', '--limit', '5');
         expect(rows.map((row) => row['__kdd_request_body'])).to.deep.equal(['{"sent":  2}', '{"sent": 1}']);
         expect(rows[1]?.['__kdd_request_id']).to.equal(id);
+        const left = await server.json<Rows>('tokens', 'list');
+        expect(left, 'the tokens of what was judged').to.have.length(running ? 0 : 2);
         expect(Object.keys(rows[0] ?? {})).to.deep.equal([
           '__kdd_request_id',
           '__kdd_request_unix_timestamp',
@@ -150,6 +156,12 @@ pipelines:
       it('send tells why something is refused, and exits with 1', async () => {
         const { code, stderr } = await server.cliWith('not JSON', 'send', '1');
         expect([code, stderr.includes('INVALID_PARAMETER: body')]).to.deep.equal([1, true]);
+        expect(await server.json<Rows>('tokens', 'list')).to.deep.equal([]);
+      });
+
+      it('send posts the bytes of standard input as they are, also those that are no UTF-8', async () => {
+        const { code, stderr } = await server.cliWith(Buffer.from([0x22, 0xff, 0x22]), 'send', '1');
+        expect([code, stderr.includes('INVALID_PARAMETER: body')], stderr).to.deep.equal([1, true]);
       });
 
       it('rows of a pipeline that has none are none', async () => {
@@ -195,6 +207,10 @@ pipelines:
           (await server.cli('tokens', 'deactivate', '00000000-0000-4000-8000-000000000000')).code,
         ).to.equal(78);
         expect((await server.cli('tokens', 'list')).stdout).not.to.include(token);
+        const deleted = await server.cli('tokens', 'delete', key.toUpperCase());
+        expect([deleted.code, deleted.stdout.split(';')[0]]).to.deep.equal([0, `${key} is deleted`]);
+        expect(await state()).to.equal(undefined);
+        expect((await server.cli('tokens', 'delete', key)).code).to.equal(78);
       });
 
       it('pipelines: URL, destination, state, what waits', async () => {
@@ -254,6 +270,28 @@ pipelines:
       });
     });
   }
+
+  it('send removes its token also when it is interrupted, and those that it once had to leave', async () => {
+    await server.cliWith('1', 'send', '1');
+    const store = new LmdbTokenStore({ path: join(server.folder, 'data/tokens') });
+    await store.open();
+    await store.create(mint({ description: 'hookline send', expiresAt: new Date(Date.now() - 1) }).stored);
+    await store.close();
+    const asked = createServer().listen(server.webhookPort, '127.0.0.1');
+    await once(asked, 'listening');
+    const main = new URL('../../server/main.js', import.meta.url).pathname;
+    const child = spawn(process.execPath, [main, 'send', '1', '--config', server.configFile]);
+    child.stdin.end('{}');
+    const [socket] = await once(asked, 'connection');
+    const keys = async () => (await server.json<Rows>('tokens', 'list')).map(({ key }) => key);
+    expect(await keys(), 'what waits in the spool keeps its token').to.have.length(2);
+    child.kill('SIGINT');
+    const [[code], said] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
+    expect([code, said]).to.deep.equal([1, 'interrupted\n']);
+    expect(await keys()).to.have.length(1);
+    socket.destroy();
+    asked.close();
+  });
 
   it('check works while the server holds the file of a DuckDB destination', async () => {
     await server.configure(configuration.replace('releaseAfter: 200ms', 'releaseAfter: 60s'));

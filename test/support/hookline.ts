@@ -223,7 +223,7 @@ ${sections}`,
     return this.cliWith('', ...args);
   }
 
-  async cliWith(input: string, ...args: string[]): Promise<Finished> {
+  async cliWith(input: string | Buffer, ...args: string[]): Promise<Finished> {
     const child = this.#spawn([...args, '--config', this.configFile]);
     return finish(child, input);
   }
@@ -268,7 +268,7 @@ export function hookline(folder: string, ...args: string[]): Promise<Finished> {
   return finish(spawn(process.execPath, [mainFile, ...args], { cwd: folder, stdio: 'pipe' }), '');
 }
 
-function finish(child: ChildProcess, input: string): Promise<Finished> {
+function finish(child: ChildProcess, input: string | Buffer): Promise<Finished> {
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (chunk) => {

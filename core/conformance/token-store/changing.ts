@@ -9,6 +9,7 @@ import type { TokenStoreSubject } from './subject.js';
 const creating = 'create stores a new token; one with the same key is a ConfigError, and the first one stays';
 const switching =
   'setActive activates or deactivates one token, durably, and changes nothing else; an unknown key is a ConfigError';
+const deleting = 'delete forgets one token, durably, and no other; an unknown key is a ConfigError';
 const sharing = 'several processes use one store at once: each finds what the others have stored';
 const touching =
   'touch notes when keys were last used, never turns back, makes no token, and loses no other change';
@@ -57,6 +58,26 @@ export function changingClaims(subject: TokenStoreSubject, claim: TokenStoreClai
         await refusedAs('config', 'setActive of an unknown key', store.setActive(key, active));
       }
       same('the token of that key', await store.find(key), undefined);
+    }),
+
+    claim('deletes one token for every view, and no other', deleting, async (stage) => {
+      const [token, bystander] = [makeToken(), makeToken()];
+      const store = await stage.holding(token, bystander);
+      if (store.delete === undefined) return;
+      const other = await stage.open();
+      await store.delete(token.key);
+      same('the deleted token, in another view', await other.find(token.key), undefined);
+      const keys = (await other.list()).map(({ key }) => key);
+      same(
+        'which of the two are listed',
+        [token, bystander].map(({ key }) => keys.includes(key)),
+        [false, true],
+      );
+      expectToken(await other.find(bystander.key), bystander);
+      await refusedAs('config', 'deleting it again', store.delete(token.key));
+      const again = makeToken({ key: token.key });
+      await store.create(again);
+      expectToken(await other.find(token.key), again);
     }),
 
     claim('shows what another view of the same store created or changed', sharing, async (stage) => {
@@ -114,6 +135,7 @@ function refusingClaims(claim: TokenStoreClaim): Claim[] {
       const store = await stage.holding(token);
       await refusedAs('config', 'creating a token', store.create(makeToken()));
       await refusedAs('config', 'deactivating a token', store.setActive(token.key, false));
+      if (store.delete !== undefined) await refusedAs('config', 'deleting a token', store.delete(token.key));
       same('active', (await store.find(token.key))?.active, true);
     }),
   ];

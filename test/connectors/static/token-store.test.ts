@@ -79,6 +79,7 @@ describe('the static token store', () => {
     const refusals = [
       store.create({ key, digest: new Uint8Array(32), description: '', active: true, createdAt: new Date() }),
       store.setActive(key, false),
+      store.delete?.(key),
     ];
     for (const refusal of refusals) {
       const error = await refused(refusal);
