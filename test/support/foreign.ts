@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from './hookline.js';
-import { root, run } from './npm.js';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from './npm.js';
+import { Shed } from './shed.js';
 
-/** Where programs that are no dependencies of ours are kept from one run to the next. */
-const shed = join(root, 'node_modules/.cache/hookline');
+/** Programs that are no dependencies of ours. */
+const shed = new Shed();
 
 /**
  * Builds a Go program, say `github.com/minio/minio@v0.0.0-…`; resolves to the binary. Needs `go`.
@@ -15,7 +13,7 @@ const shed = join(root, 'node_modules/.cache/hookline');
  *   another module requires: `go install` wants the newest version too, which not every proxy has
  */
 export async function fromGo(module: string, command?: string): Promise<string> {
-  const folder = await once([module, command].join(' ').trim(), async (draft) => {
+  const folder = await shed.get([module, command].join(' ').trim(), async (draft) => {
     if (command === undefined) {
       await run(draft, 'env', `GOBIN=${draft}/bin`, 'CGO_ENABLED=0', 'go', 'install', module);
       return;
@@ -44,7 +42,7 @@ export async function buildGo({ name, modules, main, tags = [] }: GoProgram): Pr
   const digest = createHash('sha256')
     .update([source, ...modules, ...tags].join('\n'))
     .digest('hex');
-  const folder = await once(`${name}-${digest.slice(0, 12)}`, async (draft) => {
+  const folder = await shed.get(`${name}-${digest.slice(0, 12)}`, async (draft) => {
     const requires = modules.map((module) => `require ${module.replace('@', ' ')}\n`).join('');
     await writeFile(join(draft, 'go.mod'), `module built\n\ngo 1.25\n\n${requires}`);
     if ('file' in main) await writeFile(join(draft, 'main.go'), source);
@@ -57,7 +55,9 @@ export async function buildGo({ name, modules, main, tags = [] }: GoProgram): Pr
 
 /** A Python environment that holds these packages; resolves to its `bin`. Needs `python3` with `venv`. */
 export async function fromPyPI(...packages: string[]): Promise<string> {
-  const folder = await once(packages.join(' '), async (draft) => {
+  // An environment is made for one Python, whose library it shares.
+  const version = (await run('.', 'python3', '--version')).trim();
+  const folder = await shed.get([version, ...packages].join(' '), async (draft) => {
     await run(draft, 'python3', '-m', 'venv', '--copies', '.');
     await run(draft, 'bin/python', '-m', 'pip', 'install', '--quiet', ...packages);
   });
@@ -66,47 +66,8 @@ export async function fromPyPI(...packages: string[]): Promise<string> {
 
 /** A folder with an npm package in its `node_modules`; its `engines` are not heeded. */
 export async function fromNpm(...packages: string[]): Promise<string> {
-  return await once(packages.join(' '), async (draft) => {
+  return await shed.get(packages.join(' '), async (draft) => {
     await writeFile(join(draft, 'package.json'), '{ "private": true }');
     await run(draft, 'npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages);
   });
-}
-
-/** Runs an installation unless it is there already, whole; waits where another process is at it. */
-async function once(name: string, make: (draft: string) => Promise<void>): Promise<string> {
-  const folder = join(shed, name.replaceAll(/[^\w.@=-]+/g, '_'));
-  const done = join(folder, '.done');
-  if (existsSync(done)) return folder;
-  const release = await alone(`${folder}.lock`);
-  try {
-    if (existsSync(done)) return folder;
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { recursive: true });
-    await make(folder);
-    await writeFile(`${done}.part`, '');
-    await rename(`${done}.part`, done);
-    return folder;
-  } finally {
-    await release();
-  }
-}
-
-/** Resolves once this process alone holds the lock, a file with its id in it, to what lets it go. */
-async function alone(lock: string): Promise<() => Promise<void>> {
-  const mine = `${lock}.${process.pid}`;
-  await mkdir(dirname(lock), { recursive: true });
-  await writeFile(mine, String(process.pid));
-  for (;;) {
-    try {
-      await link(mine, lock);
-      await rm(mine);
-      return () => rm(lock);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
-    // Killed in the middle.
-    if (holder > 0 && !isAlive(holder)) await rm(lock, { force: true });
-    await sleep(500);
-  }
 }
