@@ -35,9 +35,9 @@ export function countSteps(killAt: number | undefined): { readonly steps: number
   };
 }
 
-/** At most 16 of the steps from 0 on, spread over them all, the first and the last among them. */
-export function spread(steps: number): number[] {
-  const count = Math.min(steps, 16);
+/** Some of the steps from 0 on, at most `most`, spread over them all, the first and the last among them. */
+export function spread(steps: number, most = 16): number[] {
+  const count = Math.min(steps, most);
   const at = Array.from({ length: count }, (_, n) => Math.round((n * (steps - 1)) / Math.max(count - 1, 1)));
   return [...new Set(at)];
 }

@@ -36,7 +36,7 @@ export function killClaims(subject: DestinationSubject, claim: DestinationClaim)
       await counting.done();
       const steps = Number(counting.lines.at(-1));
       const expected = [...rowsOf(stage, 0)];
-      for (const [at, killAt] of spread(steps).entries()) {
+      for (const [at, killAt] of spread(steps, subject.kills).entries()) {
         const n = at + 1;
         const writer = start(stage, { from: n, count: 1, size, killAt });
         // A write does not take the same number of steps each time: it may have ended before.

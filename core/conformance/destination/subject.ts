@@ -80,6 +80,9 @@ export interface DestinationSubject {
   /** How a child process makes an instance, to be killed. Absent where nothing outlives the process. */
   readonly process: (() => PluginLocation) | Absent;
 
+  /** At how many steps of a write the process is killed, spread over all of them; 16 unless given. */
+  readonly kills?: number;
+
   /**
    * Instances, not opened, whose set-up is at fault:
    * - `wrong credentials`: the password is not the right one

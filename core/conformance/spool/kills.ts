@@ -88,7 +88,7 @@ export function killClaims<S>(subject: SpoolSubject<S>, claim: SpoolClaim): Clai
         return Number(loader.lines[lines.length]);
       };
       const steps = await load();
-      for (const killAt of spread(steps)) {
+      for (const killAt of spread(steps, subject.kills)) {
         await load(killAt);
         const spool = await stage.claimed();
         await expectAccounted(spool, lane, said, appended);

@@ -146,7 +146,7 @@ export function quarantineClaims<S>(subject: SpoolSubject<S>, claim: SpoolClaim)
         const { steps, back } = await release();
         same('what is back where nothing was killed', back, 5);
         const backs: number[] = [];
-        for (const killAt of spread(steps)) backs.push((await release(killAt)).back);
+        for (const killAt of spread(steps, subject.kills)) backs.push((await release(killAt)).back);
         same('whether some kills came amid the release', new Set(backs).size > 1, true);
       }),
     );

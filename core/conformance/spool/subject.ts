@@ -20,6 +20,9 @@ export interface SpoolSubject<S> {
   /** How a child process makes a view, to be killed. Absent where nothing outlives the process. */
   readonly process: ((storage: S) => PluginLocation) | Absent;
 
+  /** At how many steps of its work the process is killed, spread over all of them; 16 unless given. */
+  readonly kills?: number;
+
   /**
    * The least limit that `create` takes, in bytes; the suite fills it up with records of 100 kB. Absent
    * where the spool has no limit of its own.
