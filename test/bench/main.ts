@@ -9,6 +9,7 @@ import { findGenerator } from './load.js';
 import { describe, machine } from './machine.js';
 import { clouds, memory } from './memory.js';
 import { type Bar, picture } from './picture.js';
+import { ratio } from './ratio.js';
 import { print, Report, type ScenarioResult, shown } from './report.js';
 import { scale } from './scale.js';
 import type { Extent, Scenario } from './scenario.js';
@@ -17,7 +18,7 @@ import type { Extent, Scenario } from './scenario.js';
  * What Hookline costs, side by side in one run. The ratios are what counts: the figures themselves depend
  * on the machine, which the load generator shares.
  */
-const scenarios: readonly Scenario[] = [acks, landing, draining, memory, clouds, freshness, scale];
+const scenarios: readonly Scenario[] = [acks, landing, draining, memory, clouds, freshness, scale, ratio];
 
 /** Of which figures the picture is made. */
 const bars: readonly (readonly [scenario: string, figure: string, name: string, own: boolean])[] = [
@@ -39,10 +40,10 @@ interface Options {
 
 const names = scenarios.map(({ name }) => name);
 const program = new Command('bench')
-  .argument('[scenarios...]', `which: ${names.join(', ')}; all but clouds unless told`)
+  .argument('[scenarios...]', `which: ${names.join(', ')}; all but clouds and ratio unless told`)
   .option('--rounds <n>', 'how often each is measured; medians are shown', '3')
   .option('--seconds <n>', 'how long a round is, where time limits it', '5')
-  .option('--short', 'a few minutes, as in CI')
+  .option('--short', 'a quick look, of a few minutes')
   .option('--json <file>', 'write the results there too')
   .option('--svg <file>', 'draw a picture of them')
   .option('--baseline <file>', 'fail if a ratio has fallen by more than a third since that --json')

@@ -6,7 +6,7 @@ export interface Extent {
   readonly rounds: number;
   /** Of one round, where time limits it. */
   readonly seconds: number;
-  /** The short version, as CI runs it. */
+  /** The short version: a quick look. */
   readonly short: boolean;
 }
 

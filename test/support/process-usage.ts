@@ -29,6 +29,11 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / ticks;
 }
 
+/** The processes that it has started and that run still. */
+export function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+}
+
 /** Files, sockets and the like that it has open. */
 export function openHandles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
