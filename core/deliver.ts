@@ -26,7 +26,8 @@ export async function deliver(
         "the spool's disk has changed it since it was accepted: look after the disk; what is left of it is kept",
       );
     }
-    await outlet.write({ id: batch.id, table, rows: batch.rows, bytes: batch.bytes }, signal);
+    const { id, rows, bytes, origin } = batch;
+    await outlet.write({ id, table, rows, bytes, ...(origin && { origin }) }, signal);
   } catch (error) {
     if (instructionOf(error) !== 'permanent') throw error;
     if (batch.rows.length > 1) {

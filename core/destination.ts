@@ -1,4 +1,5 @@
 import type { Row } from './chart.js';
+import type { NewestBatch, Origin } from './serials.js';
 
 /** A table's name as the YAML gives it, unquoted, within the destination's schema or folder. */
 export type TableName = string;
@@ -12,6 +13,8 @@ export interface Batch {
   readonly rows: readonly Row[];
   /** The sum of the bodies' lengths. */
   readonly bytes: number;
+  /** To be noted in the ledger, where there is one; absent where the spool has no serials. */
+  readonly origin?: Origin;
 }
 
 /** Request timestamps, in seconds since the epoch: from there on, and before the end. */
@@ -80,6 +83,14 @@ export interface Destination {
    * fired it rejects, unless the batch has landed: to resolve means that it has.
    */
   write(batch: Batch, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Optional, for a destination that notes in the step which stores a batch where it is from (`batch.origin`): of that
+   * spool's batches, in whatever table, the one with the highest serial. The engine asks once, before it writes, so
+   * that a spool which was restored from a backup or copied does not store its rows again without a word. None where
+   * the ledger is not there yet, or cannot take it.
+   */
+  newestBatch?(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined>;
 
   /**
    * Optional: the newest rows, newest first, for the console, the CLI and the conformance suite. A table

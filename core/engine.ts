@@ -10,6 +10,7 @@ import type { LaneStatus } from './lane-status.js';
 import { type BuiltLane, type LaneOrder, type LanePlan, Lanes } from './lanes.js';
 import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
+import { OriginGuard } from './origin-guard.js';
 import type { Outlet } from './outlet.js';
 import type { Pipeline } from './pipeline.js';
 import { type LaneId, laneParts, type Spool } from './spool.js';
@@ -38,7 +39,9 @@ export class Engine {
   readonly #logger: Logger;
   readonly #metrics: Metrics;
   readonly #clock: TrustedClock;
+  readonly #origins: OriginGuard;
   readonly #lanes: Lanes;
+  #outlets: ReadonlyMap<string, Outlet>;
   readonly #rest = new AbortController();
   readonly #orphans = new Set<LaneId>();
   #authenticator: Authenticator;
@@ -58,6 +61,8 @@ export class Engine {
   ) {
     this.#clock = clock;
     this.#spool = spool;
+    this.#origins = new OriginGuard(spool);
+    this.#outlets = outlets;
     this.#authenticator = authenticator;
     this.#logger = logger;
     this.#metrics = metrics;
@@ -73,6 +78,7 @@ export class Engine {
         pipeline,
         outlet,
         spool: this.#spool,
+        origins: this.#origins,
         authenticator,
         logger: this.#logger.child(labels),
         metrics,
@@ -93,6 +99,7 @@ export class Engine {
     this.#fenced = fenced;
     await this.#spool.claim(this.#rest.signal);
     failpoint?.('spool.claimed');
+    await this.#origins.expect(this.#outlets);
     this.#lanes.start();
     this.#looking = this.#look();
   }
@@ -105,6 +112,7 @@ export class Engine {
     if (this.#rest.signal.aborted) return;
     const before = this.#authenticator;
     this.#authenticator = plan.authenticator;
+    await this.#origins.expect(plan.outlets);
     await this.#lanes.arrange(plan, grace);
     if (before !== plan.authenticator) await before.finish();
   }
@@ -117,6 +125,11 @@ export class Engine {
     await this.#looking;
     await stopped;
     await this.#authenticator.finish();
+  }
+
+  /** @throws ConfigError when the destination, which is open, has a batch that this spool has not sealed */
+  checkOrigin(outlet: Outlet, signal: AbortSignal): Promise<void> {
+    return this.#origins.check(outlet, signal);
   }
 
   /** A destination was found well: lanes that wait to try it again do so now. */

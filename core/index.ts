@@ -30,6 +30,7 @@ export { pulled } from './pulled.js';
 export type { HeldCounts, HeldDiscard, HeldFilter, Quarantine } from './quarantine.js';
 export type { BatchReceipts, Receipt, ReceiptCounts, Receipts, ReceiptsSummary } from './receipts.js';
 export { type SenderId, type Senders, senderId } from './sender.js';
+export type { Expectation, NewestBatch, Origin, Serials } from './serials.js';
 export {
   type ServerAddress,
   type ServerKind,

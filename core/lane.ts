@@ -6,6 +6,7 @@ import { failpoint } from './failpoint.js';
 import type { LaneMetrics } from './lane-metrics.js';
 import type { LaneState, LaneStatus } from './lane-status.js';
 import type { Logger } from './logger.js';
+import type { OriginGuard } from './origin-guard.js';
 import type { Outlet } from './outlet.js';
 import type { Pipeline } from './pipeline.js';
 import { type LaneId, laneId, type SealedBatch, type Spool, type StoredRecord } from './spool.js';
@@ -14,6 +15,7 @@ export interface LaneParts {
   readonly pipeline: Pipeline;
   readonly outlet: Outlet;
   readonly spool: Spool;
+  readonly origins: OriginGuard;
   readonly authenticator: Authenticator;
   readonly logger: Logger;
   readonly metrics: LaneMetrics;
@@ -103,16 +105,19 @@ export class Lane {
   /** One batch, at most. */
   async #step(): Promise<Step> {
     if (this.#signals.rest.aborted) return 'idle';
-    const { spool, outlet, pipeline, metrics, logger } = this.#parts;
+    const { spool, origins, outlet, pipeline, metrics, logger } = this.#parts;
     await outlet.ready(pipeline.table, this.#signals.abort);
+    await origins.agree(outlet, this.#signals.abort);
     const ahead = this.#ahead;
     this.#ahead = undefined;
     const left = await spool.sealed(this.id);
     if (left === undefined && ahead === undefined && !(await this.#isDue())) return 'idle';
     const batch = left ?? (await this.#seal(ahead ?? (await this.#read())));
     if (batch === undefined) return 'again';
+    origins.begins(batch);
 
     const delivery = await this.#deliver(batch);
+    origins.ended(outlet, batch, delivery.outcome === 'landed');
     if (delivery.outcome === 'landed') {
       metrics.landed(batch);
       this.#status = { ...this.#status, lastLanded: Date.now() };

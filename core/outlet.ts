@@ -3,6 +3,7 @@ import { ConfigError, instructionOf, messageOf, RetryableError } from './errors.
 import { writeQuantity } from './options.js';
 import type { DestinationPolicy } from './pipeline.js';
 import { Semaphore } from './semaphore.js';
+import type { NewestBatch } from './serials.js';
 
 /**
  * One destination as the lanes use it: opened once however many ask, tables made once, so many writes at
@@ -69,6 +70,11 @@ export class Outlet {
       this.#tables.set(table, made);
     }
     await made;
+  }
+
+  /** Of that spool's batches the one with the highest serial, once it is open. */
+  async newestBatch(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined> {
+    return this.#limited(signal, async (limit) => this.destination.newestBatch?.(spool, limit));
   }
 
   /**

@@ -2,6 +2,7 @@ import type { Row } from './chart.js';
 import type { Quarantine } from './quarantine.js';
 import type { Receipts } from './receipts.js';
 import type { Senders } from './sender.js';
+import type { Origin, Serials } from './serials.js';
 
 declare const lane: unique symbol;
 declare const position: unique symbol;
@@ -55,6 +56,8 @@ export interface SealedBatch {
   readonly lane: LaneId;
   readonly rows: readonly StoredRecord[];
   readonly bytes: number;
+  /** Absent where the spool has no serials, and in a batch that was sealed before it had. */
+  readonly origin?: Origin;
 }
 
 export type DiscardReason =
@@ -220,6 +223,9 @@ export interface Spool {
 
   /** Optional: without it nothing is remembered of what has landed. */
   readonly receipts?: Receipts;
+
+  /** Optional: without it a spool that was restored from a backup or copied lands again what it holds. */
+  readonly serials?: Serials;
 
   /** Optional: without it no sender counts as a stranger, and no record as unproven. */
   readonly senders?: Senders;

@@ -22,11 +22,13 @@ export interface Explanation {
 
 /**
  * Says what the configuration means for one pipeline.
+ * @param untold its destinations that note no serials
  * @param lanes how its lanes are now; empty when nobody could be asked
  */
 export function explanationOf(
   config: Config,
   pipeline: Pipeline,
+  untold: readonly string[],
   lanes: readonly LaneOverview[],
 ): Explanation {
   const targets = pipeline.destinations.flatMap((name) => config.destinations.get(name) ?? []);
@@ -36,7 +38,7 @@ export function explanationOf(
     paused: pipeline.paused,
     passages: [
       { title: 'What it is', sentences: purpose(config, pipeline, targets) },
-      { title: 'What is guaranteed', sentences: guarantees(config, pipeline, targets) },
+      { title: 'What is guaranteed', sentences: guarantees(config, pipeline, targets, untold) },
       { title: 'How long until a row is visible', sentences: delays(config, pipeline, targets) },
       { title: 'When something is down', sentences: outages(config, targets) },
       { title: 'Its limits', sentences: limits(config, pipeline) },
@@ -67,7 +69,12 @@ function purpose(
   ];
 }
 
-function guarantees(config: Config, pipeline: Pipeline, targets: readonly DestinationInstance[]): string[] {
+function guarantees(
+  config: Config,
+  pipeline: Pipeline,
+  targets: readonly DestinationInstance[],
+  untold: readonly string[],
+): string[] {
   const { spool, tokens } = config;
   return [
     'A 200 means that the request is on disk. If its token is good when it is loaded, it becomes one row in each destination, once as is said of each below, its body byte for byte; or a dead letter that you can see and replay, where a warehouse refuses it for good.',
@@ -85,6 +92,11 @@ function guarantees(config: Config, pipeline: Pipeline, targets: readonly Destin
         ? `In ${name}: the connector ${plugin.name} does not say how a batch lands once; ask its documentation.`
         : `In ${name}: ${own}`;
     }),
+    ...(untold.length === 0
+      ? []
+      : [
+          `In ${listed(untold)}, nothing tells a spool that was restored from a backup or copied: what it holds lands, also what had landed before.`,
+        ]),
     config.receipts === undefined
       ? 'Of what has landed no receipt is kept: hookline request does not find it any more. receipts: { keep: 7d } would keep one.'
       : `Of each row that has landed a receipt is kept for ${span(config.receipts.keep)}, as far as there is room: hookline request tells when and where it landed, and hookline reconcile ${pipeline.id} whether it is there still, and once.`,

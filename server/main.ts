@@ -26,6 +26,7 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   compact: async () => (await import('./commands/compact.js')).compact,
   reconcile: async () => (await import('./commands/reconcile.js')).reconcile,
   request: async () => (await import('./commands/request.js')).request,
+  spool: async () => (await import('./commands/spool.js')).spool,
   dead: async () => (await import('./commands/dead.js')).dead,
   discards: async () => (await import('./commands/discards.js')).discards,
   new: async () => (await import('./commands/new.js')).newConnector,

@@ -4,6 +4,7 @@ import {
   type Batch,
   ConfigError,
   type Destination,
+  type NewestBatch,
   PermanentError,
   pulled,
   type QueryResult,
@@ -16,7 +17,15 @@ import { checkFolder, isThere } from './database-file.js';
 import { CommitFailed } from './errors.js';
 import { listTexts } from './list.js';
 import { quoteName, quoteText } from './name.js';
-import { chartColumns, type Expected, isChart, ledgerColumns, misfit, relationOf } from './shape.js';
+import {
+  chartColumns,
+  type Expected,
+  isChart,
+  ledgerColumns,
+  misfit,
+  originColumns,
+  relationOf,
+} from './shape.js';
 
 export interface DuckDBOptions extends DatabaseSettings {
   /** Absolute. */
@@ -63,7 +72,12 @@ export class DuckDBDestination implements Destination {
       if (!(await this.#fits(connection, this.#options.ledger, ledgerColumns))) {
         await connection.run(`CREATE TABLE ${this.#quote(this.#options.ledger)} (
           batch_id UUID NOT NULL, table_name VARCHAR NOT NULL, rows BIGINT NOT NULL, bytes BIGINT NOT NULL,
-          landed_at TIMESTAMPTZ NOT NULL DEFAULT current_timestamp)`);
+          landed_at TIMESTAMPTZ NOT NULL DEFAULT current_timestamp, spool VARCHAR, serial BIGINT)`);
+      } else if (!(await this.#notesOrigins(connection))) {
+        // It is of before. Others may read the file, but nobody else alters it.
+        const ledger = this.#quote(this.#options.ledger);
+        await connection.run(`ALTER TABLE ${ledger} ADD COLUMN IF NOT EXISTS spool VARCHAR`);
+        await connection.run(`ALTER TABLE ${ledger} ADD COLUMN IF NOT EXISTS serial BIGINT`);
       }
       if (!(await this.#fits(connection, table, chartColumns))) {
         await connection.run(`CREATE TABLE ${quoted} (${definition})`);
@@ -89,13 +103,15 @@ export class DuckDBDestination implements Destination {
     const doing = `writing to ${batch.table}`;
     if (!/^[0-9a-f-]{36}$/i.test(batch.id)) throw new PermanentError(`${doing}: ${batch.id} is no UUID`);
     const ledger = this.#quote(this.#options.ledger);
+    const { origin } = batch;
+    const from = origin === undefined ? 'NULL, NULL' : `${quoteText(origin.spool)}, ${origin.serial}`;
     await this.#opened.alone(doing, signal, async (connection) => {
       const plain = await this.#isPlain(connection, batch.table);
       // The id as text, not as a parameter: only a constant is compared with the row groups' bounds. In one call, as
       // the next batch is read meanwhile, and each call's answer waits for a part of that.
       const entered = await connection.run(
-        `BEGIN TRANSACTION; INSERT INTO ${ledger} (batch_id, table_name, rows, bytes)
-          SELECT '${batch.id}'::UUID, ${quoteText(batch.table)}, ${batch.rows.length}, ${batch.bytes}
+        `BEGIN TRANSACTION; INSERT INTO ${ledger} (batch_id, table_name, rows, bytes, spool, serial)
+          SELECT '${batch.id}'::UUID, ${quoteText(batch.table)}, ${batch.rows.length}, ${batch.bytes}, ${from}
            WHERE NOT EXISTS (FROM ${ledger} WHERE batch_id = '${batch.id}'::UUID)`,
       );
       if (entered.rowsChanged === 0) return;
@@ -113,6 +129,20 @@ export class DuckDBDestination implements Destination {
       failpoint?.('duckdb.committed');
     });
     this.#doubtful.delete(batch.id);
+  }
+
+  async newestBatch(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined> {
+    signal.throwIfAborted();
+    if (!(await isThere(this.#options.path))) return undefined;
+    return await this.#opened.use('looking into the ledger', signal, async (connection) => {
+      if (!(await this.#notesOrigins(connection))) return undefined;
+      const reader = await connection.runAndReadAll(
+        `SELECT batch_id::VARCHAR, serial FROM ${this.#quote(this.#options.ledger)}
+          WHERE spool = ${quoteText(spool)} AND serial IS NOT NULL ORDER BY serial DESC LIMIT 1`,
+      );
+      const [newest] = reader.getRows();
+      return newest && { id: String(newest[0]), serial: Number(newest[1]) };
+    });
   }
 
   async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {
@@ -213,6 +243,14 @@ export class DuckDBDestination implements Destination {
       this.#plain.set(table, plain);
     }
     return plain;
+  }
+
+  /** Whether the ledger is there, with columns for where a batch is from. */
+  async #notesOrigins(connection: DuckDBConnection): Promise<boolean> {
+    const relation = await relationOf(connection, this.#options.schema, this.#options.ledger);
+    return originColumns.every(({ name, type }) =>
+      relation?.columns.some((column) => column.name === name && column.type === type),
+    );
   }
 
   /** Whether the table is there. @throws ConfigError when something of another shape stands there */

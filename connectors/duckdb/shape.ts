@@ -31,6 +31,12 @@ export const ledgerColumns: readonly Expected[] = [
   { name: 'landed_at', type: 'TIMESTAMP WITH TIME ZONE' },
 ];
 
+/** Of the ledger, in one that was made before there were serials not there yet: where a batch is from. */
+export const originColumns: readonly Expected[] = [
+  { name: 'spool', type: 'VARCHAR' },
+  { name: 'serial', type: 'BIGINT' },
+];
+
 export async function relationOf(
   connection: DuckDBConnection,
   schema: string,

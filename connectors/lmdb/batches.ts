@@ -19,6 +19,8 @@ export interface BatchEntry {
   /** Halves of a split batch share its order and divide its place and width. */
   readonly place: number;
   readonly width: number;
+  /** Absent in one that was sealed before there were serials. */
+  readonly serial?: number;
 }
 
 const wholeWidth = 2 ** 47;

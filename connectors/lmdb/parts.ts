@@ -17,6 +17,7 @@ import { Queues } from './queues.js';
 import { Records } from './records.js';
 import { Revival } from './revival.js';
 import { Sealing } from './sealing.js';
+import { SpoolSerials } from './serials.js';
 import { Strangers } from './strangers.js';
 import { Writers } from './writers.js';
 
@@ -54,11 +55,13 @@ export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger, 
       landed: new Landed(environment, maxSize / landedPart, clock),
       places: placesIn(environment, logger),
       proofs: new Proofs(environment, claim),
+      serials: new SpoolSerials(environment, claim, logger),
       strangers: new Strangers(environment),
       writers: new Writers(environment, logger),
     };
   });
-  const { environment, claim, records, batches, dead, discards, held, landed, strangers, writers } = opened;
+  const { environment, claim, records, batches, dead, discards, held, landed, serials, strangers, writers } =
+    opened;
   opened.clockNotes.resume();
   const spoolId = await writers
     .spoolId(() => beginPlaces(opened.places))
@@ -66,6 +69,7 @@ export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger, 
       await environment.close();
       throw error;
     });
+  serials.begin(spoolId);
   const journal = new JournalFolder(path, spoolId, segmentLengthFor(maxSize));
   journal.tidy();
   for (const folder of journal.strangers()) {
@@ -86,7 +90,7 @@ export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger, 
     capacity: new Capacity(environment, importer, appender, strangers, maxSize, maxUnproven),
     queues: new Queues(environment, records, batches),
     revival: new Revival(environment, records, dead, held, writers),
-    sealing: new Sealing(claim, records, batches, dead, discards, held, landed, strangers, logger),
+    sealing: new Sealing(claim, serials, records, batches, dead, discards, held, landed, strangers, logger),
   };
 }
 

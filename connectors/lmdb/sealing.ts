@@ -10,12 +10,14 @@ import { merge } from './merge.js';
 import { endsOf, isBefore, rangesOf } from './ranges.js';
 import { entryOf, positionOf } from './record.js';
 import type { Records } from './records.js';
+import type { SpoolSerials } from './serials.js';
 import type { Strangers } from './strangers.js';
 import { mintUuid } from './uuid.js';
 
 /** What only the claim's holder does. Each is one transaction, which checks the claim within itself. */
 export class Sealing {
   readonly #claim: Claim;
+  readonly #serials: SpoolSerials;
   readonly #records: Records;
   readonly #batches: Batches;
   readonly #dead: DeadLetters;
@@ -29,6 +31,7 @@ export class Sealing {
 
   constructor(
     claim: Claim,
+    serials: SpoolSerials,
     records: Records,
     batches: Batches,
     dead: DeadLetters,
@@ -39,6 +42,7 @@ export class Sealing {
     logger: SpoolLogger,
   ) {
     this.#claim = claim;
+    this.#serials = serials;
     this.#records = records;
     this.#batches = batches;
     this.#dead = dead;
@@ -61,7 +65,7 @@ export class Sealing {
   }
 
   /** A page that the disk has damaged from end to end is one damaged record, in whichever batch its first one is. */
-  #load(lane: LaneId, { id, bytes, count, ranges }: BatchEntry): SealedBatch {
+  #load(lane: LaneId, { id, bytes, count, ranges, serial }: BatchEntry): SealedBatch {
     const rows = [...this.#records.merged(lane, ranges)];
     const what = `batch ${id} of lane ${lane} was sealed with ${count} rows and has ${rows.length}`;
     if (rows.length > count) throw new Error(what);
@@ -73,7 +77,8 @@ export class Sealing {
           'have landed; look after the disk',
       );
     }
-    return { id, lane, rows, bytes };
+    const origin = this.#serials.originOf(serial);
+    return { id, lane, rows, bytes, ...(origin && { origin }) };
   }
 
   async seal(
@@ -93,19 +98,21 @@ export class Sealing {
     // Replaying the ranges merges what is left in them: where records lie out of the order of time, that
     // is not the order in which they were read, once some between them are gone.
     const ordered = dropped.length === 0 ? rows : [...merge(byWriter(rows), isBefore)];
-    const entry = ordered.length === 0 ? undefined : batchOf(lane, ordered, placeAfter(batches));
+    const origin = ordered.length === 0 ? undefined : this.#serials.next();
+    const entry = origin && { ...batchOf(lane, ordered, placeAfter(batches)), serial: origin.serial };
     const note = this.#discards.noting(lane, discarded, epoch);
     const hold = this.#held.holding(lane, discarded, epoch);
     const count = this.#strangers.judging(lane, [...rows, ...dropped]);
     const drop = this.#records.pages.removing(lane, dropped.map(positionOf));
     await this.#claim.batch(() => {
       if (entry !== undefined) this.#batches.put(entry);
+      this.#serials.note();
       drop();
       note();
       hold();
       count();
     });
-    return entry && { id: entry.id, lane, rows: ordered, bytes: entry.bytes };
+    return entry && origin && { id: entry.id, lane, rows: ordered, bytes: entry.bytes, origin };
   }
 
   async split({ id, lane }: SealedBatch): Promise<void> {
@@ -115,10 +122,14 @@ export class Sealing {
     if (rows.length < 2) throw new Error(`batch ${id} has one row, and one row cannot be split`);
     const [first, second] = halvesOf(entry);
     const middle = Math.ceil(rows.length / 2);
+    const halves = [
+      { ...batchOf(lane, rows.slice(0, middle), first), serial: this.#serials.next().serial },
+      { ...batchOf(lane, rows.slice(middle), second), serial: this.#serials.next().serial },
+    ];
     await this.#claim.batch(() => {
       this.#batches.remove(entry);
-      this.#batches.put(batchOf(lane, rows.slice(0, middle), first));
-      this.#batches.put(batchOf(lane, rows.slice(middle), second));
+      for (const half of halves) this.#batches.put(half);
+      this.#serials.note();
     });
   }
 

@@ -13,6 +13,7 @@ import {
   type Receipts,
   type SealedBatch,
   type Senders,
+  type Serials,
   type Spool,
   type SpoolRecord,
   type StoredRecord,
@@ -72,8 +73,9 @@ export class LmdbSpool implements Spool {
   }
 
   async claim(signal: AbortSignal): Promise<void> {
-    const { claim, environment } = this.#open();
+    const { claim, environment, serials } = this.#open();
     await claim.take(signal);
+    serials.reread();
     environment.forgetDeadReaders();
   }
 
@@ -173,6 +175,15 @@ export class LmdbSpool implements Spool {
     asked: async () => this.#read().proofs.asked(),
     judge: (proven, unproven) => this.#read().proofs.judge(proven, unproven),
     proven: async () => this.#read().proofs.proven(),
+  };
+
+  readonly serials: Serials = {
+    current: async () => this.#open().serials.current(),
+    expect: async (destinations) => this.#open().serials.expect(destinations),
+    expectation: async (destination) => this.#open().serials.expectation(destination),
+    dispute: async (destination, conflict) => this.#open().serials.dispute(destination, conflict),
+    agree: async (destination, above) => this.#open().serials.agree(destination, above),
+    accept: async (destination, conflict) => this.#open().serials.accept(destination, conflict),
   };
 
   readonly quarantine: Quarantine = {

@@ -3,6 +3,9 @@ import { failpoint } from '../../core/failpoint.js';
 import {
   type Batch,
   type Destination,
+  type Logger,
+  messageOf,
+  type NewestBatch,
   pulled,
   RetryableError,
   type Row,
@@ -13,7 +16,7 @@ import { Connections } from './connections.js';
 import { copyInto } from './copy.js';
 import type { ConnectionOptions } from './options.js';
 import { Schema } from './schema.js';
-import { chartColumns, ledgerColumns } from './shape.js';
+import { chartColumns, ledgerColumns, originColumns } from './shape.js';
 
 export interface PostgresOptions extends ConnectionOptions {
   /** The table of landed batches, in the same schema. */
@@ -29,7 +32,9 @@ const ledgerDefinition = `
   table_name text NOT NULL,
   rows bigint NOT NULL,
   bytes bigint NOT NULL,
-  landed_at timestamptz NOT NULL DEFAULT clock_timestamp()`;
+  landed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  spool text,
+  serial bigint`;
 
 const listedAtOnce = 10_000;
 
@@ -59,8 +64,13 @@ export class PostgresDestination implements Destination {
   readonly #listing: Connections;
   readonly #schema: Schema;
   readonly #ledger: string;
+  readonly #logger: Logger;
+  /** Whether the ledger has columns for where a batch is from. */
+  #notesOrigins = false;
+  #told = false;
 
-  constructor(options: PostgresOptions) {
+  constructor(options: PostgresOptions, logger: Logger) {
+    this.#logger = logger;
     this.#connections = new Connections(options);
     this.#listing = new Connections({ ...options, connections: 1 });
     this.#schema = new Schema(options.schema);
@@ -77,6 +87,7 @@ export class PostgresDestination implements Destination {
     await this.#connections.use(`looking at table ${table}`, signal, async (client) => {
       await this.#schema.check(client);
       await this.#schema.ensure(client, this.#ledger, ledgerColumns, ledgerDefinition);
+      await this.#ensureOrigins(client);
       await this.#schema.ensure(client, table, chartColumns, chartDefinition);
     });
   }
@@ -107,6 +118,19 @@ export class PostgresDestination implements Destination {
       const { command } = await committing;
       failpoint?.('postgres.committed');
       if (command !== 'COMMIT') throw new RetryableError(`writing to ${batch.table}: it was rolled back`);
+    });
+  }
+
+  async newestBatch(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined> {
+    return await this.#connections.use('looking into the ledger', signal, async (client) => {
+      if (!(await this.#schema.has(client, this.#ledger, originColumns))) return undefined;
+      const { rows } = await client.query<{ id: string; serial: string }>(
+        `SELECT batch_id AS id, serial FROM ${this.#schema.quote(this.#ledger)}
+          WHERE spool = $1 AND serial IS NOT NULL ORDER BY serial DESC LIMIT 1`,
+        [spool],
+      );
+      const [newest] = rows;
+      return newest && { id: newest.id, serial: Number(newest.serial) };
     });
   }
 
@@ -155,16 +179,47 @@ export class PostgresDestination implements Destination {
     await Promise.all([this.#connections.close(), this.#listing.close()]);
   }
 
+  /**
+   * A ledger of before gets the columns, where the user may alter it; where not, or not now, it goes on without.
+   * A lock that someone holds on it must not hold the lanes.
+   */
+  async #ensureOrigins(client: pg.Client): Promise<void> {
+    const isThere = () => this.#schema.has(client, this.#ledger, originColumns);
+    this.#notesOrigins = await isThere();
+    if (this.#notesOrigins) return;
+    const alter =
+      `ALTER TABLE ${this.#schema.quote(this.#ledger)} ` +
+      'ADD COLUMN IF NOT EXISTS spool text, ADD COLUMN IF NOT EXISTS serial bigint';
+    let why = 'they have other types';
+    try {
+      await client.query(`BEGIN; SET LOCAL lock_timeout = '3s'; ${alter}; COMMIT`);
+    } catch (error) {
+      why = messageOf(error);
+      await client.query('ROLLBACK');
+    }
+    this.#notesOrigins = await isThere();
+    if (this.#notesOrigins || this.#told) return;
+    this.#told = true;
+    this.#logger.warn(
+      {},
+      `the ledger ${this.#ledger} has no columns spool and serial (${why}), so it is not noticed when the spool was ` +
+        `restored from a backup or copied; run: ${alter};`,
+    );
+  }
+
   /** Begins the transaction and enters the batch; false when it has landed before. One round trip. */
   async #enter(client: pg.Client, batch: Batch): Promise<boolean> {
+    const origin = this.#notesOrigins ? batch.origin : undefined;
     const values = [
       pg.escapeLiteral(batch.id),
       pg.escapeLiteral(batch.table),
       batch.rows.length,
       batch.bytes,
+      ...(origin === undefined ? [] : [pg.escapeLiteral(origin.spool), origin.serial]),
     ].join(', ');
+    const origins = origin === undefined ? '' : ', spool, serial';
     const results: unknown = await client.query(`${begin};
-      INSERT INTO ${this.#schema.quote(this.#ledger)} (batch_id, table_name, rows, bytes)
+      INSERT INTO ${this.#schema.quote(this.#ledger)} (batch_id, table_name, rows, bytes${origins})
       VALUES (${values}) ON CONFLICT (batch_id) DO NOTHING`);
     const inserted = (results as pg.QueryResult[]).at(-1)?.rowCount;
     return inserted === 1;

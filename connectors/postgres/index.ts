@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { definePlugin } from '../../core/index.js';
+import { definePlugin, keys } from '../../core/index.js';
 import { PostgresDestination } from './destination.js';
 import { connectionOptions, urlOrParts } from './options.js';
 import { PostgresTokenStore } from './token-store.js';
@@ -19,7 +19,7 @@ const destination = definePlugin({
     'neither. A batch that comes again finds its entry and adds nothing, however long ago the first time was. ' +
     'Do not delete entries of batches that may still come again.',
   defaults: { flush: { rows: 10_000, bytes: '16MiB', every: '1s' }, concurrency: 2, timeout: '5m' },
-  create: (config) => new PostgresDestination(config),
+  create: (config, get) => new PostgresDestination(config, get(keys.logger)),
 });
 
 const tokenStore = definePlugin({

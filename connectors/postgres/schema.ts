@@ -66,6 +66,14 @@ export class Schema {
     }
   }
 
+  /** Whether it is there with these columns, too. */
+  async has(client: pg.Client, table: string, columns: readonly Expected[]): Promise<boolean> {
+    const relation = await relationOf(client, this.#name, table);
+    return columns.every(({ name, types }) =>
+      relation?.columns.some((column) => column.name === name && types.includes(column.type)),
+    );
+  }
+
   async #fits(client: pg.Client, table: string, columns: readonly Expected[]): Promise<boolean> {
     const quoted = this.quote(table);
     const relation = await relationOf(client, this.#name, table);

@@ -43,6 +43,12 @@ export const ledgerColumns: readonly Expected[] = [
   { name: 'landed_at', types: ['timestamp with time zone'] },
 ];
 
+/** Of the ledger, in one that was made before there were serials not there yet: where a batch is from. */
+export const originColumns: readonly Expected[] = [
+  { name: 'spool', types: ['text', 'character varying'] },
+  { name: 'serial', types: ['bigint'] },
+];
+
 const kinds: Readonly<Record<string, string>> = {
   v: 'a view',
   m: 'a materialized view',

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { tokenFault, uncertain } from '../../core/authenticator.js';
 import { ConfigError, instructionOf, messageOf } from '../../core/errors.js';
+import { OriginGuard } from '../../core/origin-guard.js';
+import type { Spool } from '../../core/spool.js';
 import type { Token } from '../../core/token-store.js';
 import { AdminClient, ServerError } from '../cli/admin-client.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
@@ -39,7 +41,13 @@ async function examine(session: Session): Promise<Finding[]> {
   const { config } = session;
   const signal = AbortSignal.timeout(60_000);
   const findings: Finding[] = [{ what: 'configuration', ok: true, config: false, message: config.file }];
-  findings.push(await find('spool', async () => (await session.spool()).check(signal)));
+  let spool: Spool | undefined;
+  findings.push(
+    await find('spool', async () => {
+      spool = await session.spool();
+      await spool.check(signal);
+    }),
+  );
   let tokens: readonly Token[] | undefined;
   findings.push(
     await find('tokens', async () => {
@@ -57,7 +65,7 @@ async function examine(session: Session): Promise<Finding[]> {
       .filter(({ destinations }) => destinations.includes(name))
       .map(({ table }) => table);
     findings.push(
-      await find(`destination ${name}`, () => checkDestination(session, name, [...new Set(tables)])),
+      await find(`destination ${name}`, () => checkDestination(session, name, [...new Set(tables)], spool)),
     );
   }
   return findings;
@@ -81,9 +89,13 @@ async function checkDestination(
   session: Session,
   name: string,
   tables: readonly string[],
+  spool: Spool | undefined,
 ): Promise<string | undefined> {
   const outlet = session.outlet(name);
-  const here = await failureOf(() => checkTables(outlet, tables));
+  const guard = spool && new OriginGuard(spool);
+  const here = await failureOf(() =>
+    checkTables(outlet, tables, guard && ((open, signal) => guard.check(open, signal))),
+  );
   // A file is then free for the server. Whether it closes well says nothing of whether it can be written to.
   await failureOf(() => outlet.close());
   if (here !== undefined && instructionOf(here) !== 'retry') throw here;

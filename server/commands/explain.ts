@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { messageOf } from '../../core/errors.js';
+import type { Pipeline } from '../../core/pipeline.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { complain, fill, paint, print, printJson } from '../cli/output.js';
 import { Session } from '../cli/session.js';
@@ -18,11 +19,21 @@ export function explain(program: Command): void {
     .action((id: string, options: { config: string; json?: boolean }) =>
       Session.run(options.config, async (session) => {
         const pipeline = session.pipeline(id);
-        const explanation = explanationOf(session.config, pipeline, await stateOf(session, id));
+        const explanation = explanationOf(
+          session.config,
+          pipeline,
+          untoldIn(session, pipeline),
+          await stateOf(session, id),
+        );
         if (options.json) printJson(explanation);
         else show(explanation);
       }),
     );
+}
+
+/** Where nothing notes which spool a batch is from; nothing is opened for that. */
+function untoldIn(session: Session, { destinations }: Pipeline): string[] {
+  return destinations.filter((name) => session.outlet(name).destination.newestBatch === undefined);
 }
 
 /** What the configuration means can be said also where the spool cannot be read. */

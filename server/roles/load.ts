@@ -84,7 +84,7 @@ export async function startLoad(
       },
       rows: ({ destination, table, limit }) => newestRows(outlet(destination), table, limit),
       check: async ({ destination, tables }) => {
-        await checkTables(outlet(destination), tables);
+        await checkTables(outlet(destination), tables, (open, signal) => engine.checkOrigin(open, signal));
         engine.hasten(destination);
       },
       query: ({ destination, sql, limit }) => query(outlet(destination), sql, limit),
@@ -116,11 +116,16 @@ export async function newestRows(outlet: Outlet, table: string, limit: number) {
   return destination.latest(table, limit, signal);
 }
 
-/** Proves that rows could be written into these tables now. */
-export async function checkTables(outlet: Outlet, tables: readonly string[]) {
+/** Proves that rows of this spool could be written into these tables now. */
+export async function checkTables(
+  outlet: Outlet,
+  tables: readonly string[],
+  checkOrigin?: (outlet: Outlet, signal: AbortSignal) => Promise<void>,
+) {
   const signal = AbortSignal.timeout(askTimeout);
   await outlet.open(signal);
   await outlet.destination.check(tables, signal);
+  await checkOrigin?.(outlet, signal);
 }
 
 /** One read-only statement. */

@@ -40,6 +40,7 @@ function brokenSpoolClaims(name: string): Claim[] {
     unproven: 0.4 * 1024 ** 2,
     quarantine: true,
     receipts: true,
+    serials: true,
     // What a broken one breaks shows at most of the steps.
     kills: 8,
     remove: ({ path }) => rm(path, { recursive: true }),

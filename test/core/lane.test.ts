@@ -13,6 +13,7 @@ import { Lane } from '../../core/lane.js';
 import { LaneMetrics } from '../../core/lane-metrics.js';
 import { ProcessMetrics } from '../../core/metrics.js';
 import { mint } from '../../core/mint.js';
+import { OriginGuard } from '../../core/origin-guard.js';
 import { Outlet } from '../../core/outlet.js';
 import type { DestinationPolicy, Pipeline } from '../../core/pipeline.js';
 import { digestOf } from '../../core/request.js';
@@ -78,6 +79,7 @@ describe('a lane', () => {
         pipeline: of,
         outlet,
         spool,
+        origins: new OriginGuard(spool),
         authenticator: new Authenticator(tokens),
         logger: silent,
         metrics: new LaneMetrics(metrics, { pipeline: of.id, destination: 'out' }),

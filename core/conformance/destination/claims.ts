@@ -3,6 +3,7 @@ import { failureClaims } from './failures.js';
 import { killClaims } from './kills.js';
 import { listingClaims } from './listing.js';
 import { nameClaims } from './names.js';
+import { originClaims } from './origins.js';
 import { rowClaims } from './rows.js';
 import { destinationStages } from './stage.js';
 import type { DestinationSubject } from './subject.js';
@@ -21,6 +22,7 @@ export function destinationClaims(subject: DestinationSubject): Claim[] {
     ...rowClaims(subject, claim),
     ...listingClaims(subject, claim),
     ...writeClaims(subject, claim),
+    ...originClaims(claim),
     ...failureClaims(subject, claim),
     ...killClaims(subject, claim),
   ];

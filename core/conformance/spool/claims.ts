@@ -8,6 +8,7 @@ import { limitClaims } from './limits.js';
 import { quarantineClaims } from './quarantine.js';
 import { receiptClaims } from './receipts.js';
 import { sealingClaims } from './sealing.js';
+import { serialClaims } from './serials.js';
 import { splittingClaims } from './splitting.js';
 import { spoolStages } from './stage.js';
 import { strangerClaims } from './strangers.js';
@@ -25,6 +26,7 @@ export function spoolClaims<S>(subject: SpoolSubject<S>): Claim[] {
     ...quarantineClaims(subject, claim),
     ...receiptClaims(subject, claim),
     ...splittingClaims(claim),
+    ...serialClaims(subject, claim),
     ...deadLetterClaims(claim),
     ...claimingClaims(claim),
     ...killClaims(subject, claim),

@@ -41,6 +41,9 @@ export interface SpoolSubject<S> {
   /** Whether it has `receipts`. */
   readonly receipts: true | Absent;
 
+  /** Whether it has `serials`. */
+  readonly serials: true | Absent;
+
   /** Called after each claim, when all views are closed and all child processes are gone. */
   remove(storage: S): Promise<void>;
 }

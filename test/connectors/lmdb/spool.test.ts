@@ -79,6 +79,7 @@ describe('the lmdb spool', () => {
       unproven: 0.4 * 1024 ** 2,
       quarantine: true,
       receipts: true,
+      serials: true,
       remove: async () => {},
     });
     for (const claim of claims) it(claim.name, claim.run).timeout(60_000);

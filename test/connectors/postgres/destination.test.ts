@@ -19,7 +19,8 @@ import {
   urlWith,
   within,
 } from '../../../core/conformance/index.js';
-import { instructionOf, type Row } from '../../../core/index.js';
+import { silent } from '../../../core/conformance/instantiate.js';
+import { instructionOf, type Key, type Row } from '../../../core/index.js';
 import { startPostgres, type TestPostgres } from '../../support/postgres.js';
 
 const plugin = pluginOf(plugins, 'destination', 'postgres');
@@ -182,6 +183,51 @@ describe('the postgres destination', () => {
         expect(instructionOf(error), type).to.equal('config');
         expect(error.message).to.include(`${column} is `);
         expect(await count(table)).to.equal(0);
+      }
+    });
+
+    it('adds to a ledger of before where batches are from, or says that it may not, and goes on', async () => {
+      const database = await server.createDatabase();
+      await server.sql(
+        database,
+        `CREATE TABLE __hookline_batches (batch_id uuid PRIMARY KEY, table_name text NOT NULL, rows bigint NOT NULL,
+           bytes bigint NOT NULL, landed_at timestamptz NOT NULL DEFAULT clock_timestamp());
+         CREATE TABLE t (${columns});
+         DO $$ BEGIN CREATE ROLE writer LOGIN PASSWORD 'writer-password';
+           EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+         GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO writer`,
+      );
+      const from = (serial: number) => ({
+        ...makeBatch('t', makeRows(1)),
+        origin: { spool: '0123456789ab', serial },
+      });
+      const warnings: string[] = [];
+      const options = plugin.config.parse({
+        url: urlWith(database, { username: 'writer', password: 'writer-password' }),
+      });
+      const logger = { ...silent, warn: (_: object, text: string) => void warnings.push(text) };
+      const writer = plugin.create(options, <T>(_key: Key<T>) => logger as T);
+      try {
+        await writer.open(never);
+        for (let n = 0; n < 2; n++) await writer.ensureTable('t', never);
+        await writer.write(from(1), never);
+        expect(await writer.newestBatch?.('0123456789ab', never)).to.equal(undefined);
+        expect(warnings.length, 'once').to.equal(1);
+        expect(warnings[0]).to.match(
+          /no columns spool and serial \(.*must be owner.*restored from a backup.*run: ALTER TABLE "public"."__hookline_batches" ADD COLUMN/,
+        );
+        const owner = await make({ url: database });
+        await owner.open(never);
+        await owner.ensureTable('t', never);
+        const second = from(2);
+        await owner.write(second, never);
+        expect(await owner.newestBatch?.('0123456789ab', never)).to.deep.equal({ id: second.id, serial: 2 });
+        await writer.ensureTable('t', never);
+        const third = from(3);
+        await writer.write(third, never);
+        expect(await writer.newestBatch?.('0123456789ab', never)).to.deep.equal({ id: third.id, serial: 3 });
+      } finally {
+        await writer.close();
       }
     });
 
