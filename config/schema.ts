@@ -1,3 +1,4 @@
+import type { BodyLimits } from '../core/body-budget.js';
 import type { ForwardingHeader } from '../core/client.js';
 import type { DoorLimits } from '../core/door.js';
 import type { DestinationPolicy, Pipeline } from '../core/pipeline.js';
@@ -40,6 +41,7 @@ export interface Config {
       /** As `rangesOf` reads each. */
       readonly trustedProxies: readonly string[];
       readonly clientHeader: ForwardingHeader;
+      readonly bodies: BodyLimits;
       readonly limits: DoorLimits & { /** Open ones of one client address. */ readonly connections: number };
     };
     readonly admin: {

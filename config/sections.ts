@@ -68,6 +68,14 @@ const limitsSchema = z
       .describe(
         'What one client address may send with tokens that are not known to be good; a good one is known within seconds of its first request',
       ),
+    network: z
+      .int()
+      .min(1)
+      .default(16)
+      .describe(
+        'How many times as much as one client address may the IPv6 network (/48) send, keep open and keep in memory that ' +
+          'it is in',
+      ),
     connections: z
       .int()
       .min(1)
@@ -108,6 +116,16 @@ export const webhooksSchema = z
       .default('x-forwarded-for')
       .describe('The header in which trusted proxies note the client; no other one is believed'),
     limits: limitsSchema.prefault({}),
+    bodies: z
+      .strictObject({
+        total: sizeFrom(65_536, '64KiB').prefault('128MiB').describe('Of all senders'),
+        client: sizeFrom(65_536, '64KiB').prefault('32MiB').describe('Of one client address'),
+      })
+      .prefault({})
+      .describe(
+        'What bodies may take in the memory of each worker until they are answered; what finds no room within two ' +
+          'seconds is answered 503',
+      ),
   })
   .describe('The port for senders');
 

@@ -91,6 +91,11 @@ export function rangesOf(text: string): readonly Range[] | undefined {
   return length > most ? undefined : [[address, length]];
 }
 
+/** The IPv6 network of 48 bits that a client is in: who has one of these has 65,536 client addresses. */
+export function networkOf(client: string): string | undefined {
+  return client.endsWith('::/64') ? client.replace(/:[^:]*::\/64$/, '::/48') : undefined;
+}
+
 function nameOf(address: Address): string {
   if (address.kind() === 'ipv4') return address.toString();
   const [a = 0, b = 0, c = 0, d = 0] = (address as ipaddr.IPv6).parts;

@@ -3,7 +3,7 @@ import type { Arrival } from './arrival.js';
 import { readBody } from './body.js';
 import { unixTimestamp } from './clock.js';
 import type { Door, LimitName } from './door.js';
-import { instructionOf, messageOf } from './errors.js';
+import { instructionOf, messageOf, OverloadedError } from './errors.js';
 import { failpoint } from './failpoint.js';
 import { newRequestId } from './identity.js';
 import { IngestMetrics } from './ingest-metrics.js';
@@ -30,9 +30,23 @@ import { type LaneId, laneId, type Spool } from './spool.js';
 export type Unpack = () => Promise<Buffer | Reply>;
 
 /** Where a pipeline's records go, and who lets them in. */
-interface Route {
+export interface Route {
   readonly lanes: readonly LaneId[];
   readonly gate: Gate | undefined;
+}
+
+/** A request whose body may come: what its head says. */
+export interface Admitted {
+  readonly arrival: Arrival;
+  readonly credentials: Credentials;
+  readonly route: Route;
+  readonly proven: boolean;
+  /** Of its body; `undefined` where the head does not tell. */
+  readonly length: number | undefined;
+}
+
+export function isReply(judged: Admitted | Reply): judged is Reply {
+  return 'status' in judged;
 }
 
 /**
@@ -73,26 +87,64 @@ export class Ingest {
   }
 
   /**
+   * What can be said by a POST's head: an answer that needs no body, or that its body may come. An answer is not
+   * counted yet: whoever gives it says so by `refused`.
+   * @param length bytes of its body as it is sent; `undefined` where the head does not tell
+   * @param most bytes that a body may have
+   */
+  admit(arrival: Arrival, length: number | undefined, most: number): Admitted | Reply {
+    const early = this.knock(arrival);
+    if (early !== undefined) return early;
+    const credentials = this.#credentials(arrival);
+    if (typeof credentials === 'string') return refused(credentials);
+    const route = this.#routes.get(credentials.pipeline);
+    if (route === undefined) return refused('INVALID_PARAMETER: pipeline_id');
+    if (length !== undefined && length > most) return replies.bodyTooLarge;
+    // Whoever signs is no stranger.
+    const proven = route.gate !== undefined || this.#door.knows(credentials.sender);
+    const excess = this.#door.enter(arrival, credentials.sender, proven, length ?? 0);
+    if (excess !== undefined) return this.#exceeded(excess.limit, excess.wait);
+    return { arrival, credentials, route, proven, length };
+  }
+
+  /** The answer to a client that has sent too much, whatever it asks now. */
+  knock(arrival: Arrival): Reply | undefined {
+    const excess = this.#door.knock(arrival);
+    return excess && this.#exceeded(excess.limit, excess.wait);
+  }
+
+  /** Likewise, where what it has sent could not be read as a request. */
+  knockAt(peer: string | undefined): Reply | undefined {
+    const excess = this.#door.knockAt(peer);
+    return excess && this.#exceeded(excess.limit, excess.wait);
+  }
+
+  /** The client address that a request is from; `undefined` for one that has no limits. */
+  clientOf({ arrival }: Admitted): string | undefined {
+    return this.#door.clientOf(arrival);
+  }
+
+  /** Bodies in flight are at their budget. */
+  full(): Reply {
+    this.#tally.limited('bodies');
+    this.#complain(
+      new OverloadedError('bodies in flight take as much memory as they may (server.webhooks.bodies)'),
+    );
+    return replies.overloaded;
+  }
+
+  /**
    * Never rejects: our own trouble is a 503.
    * @param posted the body's bytes as they came, not changed after the call
-   * @param unpack undoes their content encoding, if they have one; called only once the credentials have the
-   *   right form, and the signature is good
+   * @param unpack undoes their content encoding, if they have one; called only once the signature is good
    */
-  async accept(arrival: Arrival, posted: Buffer, unpack?: Unpack): Promise<Reply> {
+  async accept(admitted: Admitted, posted: Buffer, unpack?: Unpack): Promise<Reply> {
+    const { arrival, credentials, route, proven } = admitted;
+    const { pipeline, key, tokenDigest, sender } = credentials;
+    const { lanes, gate } = route;
     try {
-      const early = this.#door.knock(arrival, posted.length);
-      if (early !== undefined) return this.#exceeded(early.limit, early.wait);
-      const credentials = this.#credentials(arrival);
-      if (typeof credentials === 'string') return this.#refuse(credentials);
-      const { pipeline, key, tokenDigest, sender } = credentials;
-      const route = this.#routes.get(pipeline);
-      if (route === undefined) return this.#refuse('INVALID_PARAMETER: pipeline_id');
-      const { lanes, gate } = route;
+      if (admitted.length === undefined) this.#door.pay(arrival, sender, proven, posted.length);
       if (gate !== undefined && !gate.admits(arrival, posted)) return this.#refuse('INVALID_SIGNATURE');
-      // Whoever signs is no stranger.
-      const proven = gate !== undefined || this.#door.knows(sender);
-      const excess = this.#door.enter(arrival, sender, proven, posted.length);
-      if (excess !== undefined) return this.#exceeded(excess.limit, excess.wait);
       const unpacked = unpack === undefined ? posted : await unpack();
       if (!Buffer.isBuffer(unpacked)) {
         this.refused(unpacked);
@@ -103,7 +155,12 @@ export class Ingest {
       const challenge = gate?.scheme.challenge?.(body);
       if (challenge !== undefined) return challenged(challenge);
       const wait = this.#limits.get(pipeline)?.take(body.length) ?? 0;
-      if (wait > 0) return this.#exceeded('pipeline', wait);
+      if (wait > 0) {
+        const reply = this.#exceeded('pipeline', wait);
+        this.refused(reply);
+        return reply;
+      }
+      if (!proven) this.#door.ask(sender);
 
       failpoint?.('request.read');
       const requestId = newRequestId();
@@ -141,7 +198,6 @@ export class Ingest {
   }
 
   #exceeded(limit: LimitName, wait: number): Reply {
-    this.#tally.refused('TOO_MANY_REQUESTS');
     this.#tally.limited(limit);
     return tooManyRequests(wait);
   }

@@ -10,8 +10,7 @@ const mostAsked = 1000;
 const askAgainAfter = 5;
 
 /**
- * Who is proven, as an ack worker knows it: to about a second. It asks about the others, and never waits for an
- * answer. In a spool that does not know senders everybody is.
+ * Who is proven, as an ack worker knows it: to about a second. It asks about others, and never waits for an answer. In a spool that does not know senders everybody is.
  */
 @injectable()
 export class Proven {
@@ -27,9 +26,12 @@ export class Proven {
   }
 
   has(sender: SenderId): boolean {
-    if (this.#known.has(sender) || this.#spool.senders === undefined) return true;
+    return this.#known.has(sender) || this.#spool.senders === undefined;
+  }
+
+  /** Has one judged that is not proven. */
+  ask(sender: SenderId): void {
     if (this.#asking.size < mostAsked && !this.#asked.has(sender)) this.#asking.add(sender);
-    return false;
   }
 
   /** Resolves after the first look: who was proven before a restart is so after it. */

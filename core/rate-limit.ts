@@ -28,6 +28,11 @@ export class RateLimit {
     return wait;
   }
 
+  /** For a body that was let in before its length was known. */
+  pay(length: number): void {
+    for (const bucket of this.#buckets) bucket.level -= bucket.cost(length) - bucket.cost(0);
+  }
+
   /** 0 when the next one would be let in; otherwise the seconds until then. */
   wait(): number {
     this.#fill();

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { Ingest } from '../../core/ingest.js';
+import { Ingest, isReply } from '../../core/ingest.js';
 import type { Reply } from '../../core/reply.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
@@ -111,7 +111,9 @@ async function keep(session: Session, { query, body, headers }: Request): Promis
   complain('No server runs: the spool keeps it until one does.');
   const fields = new Headers(headers);
   const header = (name: string) => fields.get(name) ?? undefined;
-  return session.container.get(Ingest).accept({ query, peer: undefined, header }, body);
+  const ingest = session.container.get(Ingest);
+  const judged = ingest.admit({ query, peer: undefined, header }, body.length, Number.POSITIVE_INFINITY);
+  return isReply(judged) ? judged : ingest.accept(judged, body);
 }
 
 interface Answer {

@@ -25,7 +25,12 @@ export async function startAck(
   const { webhooks } = config.server;
   let before = { config, made: container.get(parts.limits), door: container.get(parts.door) };
   const clients = new Clients(webhooks.trustedProxies);
-  const connections = new Connections(clients, mostOf(webhooks), limitedTotal(container.get(keys.metrics)));
+  const connections = new Connections(
+    clients,
+    mostOf(webhooks),
+    webhooks.limits.network,
+    limitedTotal(container.get(keys.metrics)),
+  );
   const listener = new WebhookListener(ingest, {
     ...webhooks,
     port: port ?? webhooks.port,
@@ -54,7 +59,7 @@ export async function startAck(
       const door = isSameDoor(before.config.server.webhooks, webhooks) ? before.door : doorOf(config, proven);
       return () => {
         ingest.change(config.pipelines, made, door);
-        connections.change(new Clients(webhooks.trustedProxies), mostOf(webhooks));
+        connections.change(new Clients(webhooks.trustedProxies), mostOf(webhooks), webhooks.limits.network);
         listener.change(webhooks);
         before = { config, made, door };
       };

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Arrival } from '../../core/arrival.js';
-import type { Ingest } from '../../core/ingest.js';
+import { type BodyBudget, type BodyRoom } from '../../core/body-budget.js';
+import { type Admitted, type Ingest, isReply } from '../../core/ingest.js';
 import { brokenEncoding, type Reply, replies, unsupportedEncoding } from '../../core/reply.js';
 import { accepted, decode, isUnsupported } from './encoding.js';
 import { Gathered } from './gathered.js';
@@ -23,18 +24,33 @@ export interface Patience {
   readonly keepAlive: number;
 }
 
+/** A request that was begun elsewhere: what its head was answered, or let in, with the room for its body. */
+export interface Begun {
+  readonly judged: Admitted | Reply;
+  readonly room: BodyRoom | undefined;
+}
+
+/** Bytes of the body of a refused request that are read, and milliseconds in which: a reset destroys the answer. */
+const dropped = 65_536;
+const dropFor = 1000;
+
 /** Answers every request that `node:http` can read. A no-op POST through express 5 costs three times as much. */
 export class AnyRequest {
   readonly #ingest: Ingest;
+  readonly #budget: BodyBudget;
   readonly #last = new LastAnswer();
   readonly #ending = new WeakSet<Socket>();
+  readonly #begun = new WeakMap<Socket, Begun>();
+  /** The answers to the last requests whose bodies were passed over. */
+  readonly #dropping = new WeakMap<Socket, ServerResponse>();
   /** Bytes, after decoding. */
   maxBody: number;
   /** From here on every request is refused with 503. */
   closing = false;
 
-  constructor(ingest: Ingest, maxBody: number) {
+  constructor(ingest: Ingest, budget: BodyBudget, maxBody: number) {
     this.#ingest = ingest;
+    this.#budget = budget;
     this.maxBody = maxBody;
   }
 
@@ -56,16 +72,12 @@ export class AnyRequest {
     // Every field counts, such as a second Host: their size is limited, so their number need not be.
     server.maxHeadersCount = 0;
     server.on('request', (request, response) => this.#receive(request, response));
-    server.on('checkContinue', (request, response) => {
-      if (!this.#last.isOver(request.socket) && this.#refusal(request) === undefined)
-        response.writeContinue();
-      this.#receive(request, response);
-    });
+    server.on('checkContinue', (request, response) => this.#receive(request, response, true));
     // RFC 9110, 10.1.1: another expectation may be passed over.
     server.on('checkExpectation', (request, response) => this.#receive(request, response));
     server.on('connect', (_, socket) => {
       socket.on('error', () => undefined).resume();
-      this.#last.give(socket as Socket, replies.methodNotAllowed);
+      this.#giveLast(socket as Socket, replies.methodNotAllowed);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#reject(error, socket as Socket));
     return server;
@@ -76,6 +88,12 @@ export class AnyRequest {
     this.#ending.add(socket);
   }
 
+  /** The next request on the connection is this one. */
+  goOn(socket: Socket, begun: Begun): void {
+    this.#begun.set(socket, begun);
+    socket.once('close', () => this.#begun.get(socket)?.room?.release());
+  }
+
   /** What `node:http` could not read as a request, or not in time. */
   #reject({ code }: NodeJS.ErrnoException, socket: Socket): void {
     if (this.#last.isOver(socket)) return;
@@ -84,44 +102,92 @@ export class AnyRequest {
       this.#last.ignoreRest(socket);
       return;
     }
-    const reply = unread.get(code) ?? replies.malformed;
+    // What breaks off has had its answer.
+    const answer = this.#dropping.get(socket);
+    if (answer?.req.complete === false) {
+      this.#last.ignoreRest(socket);
+      if (answer.writableFinished) socket.destroySoon();
+      else answer.once('finish', () => socket.destroySoon());
+      return;
+    }
+    this.#giveLast(socket, unread.get(code) ?? replies.malformed);
+  }
+
+  #giveLast(socket: Socket, refusal: Reply): void {
+    const reply = this.#ingest.knockAt(socket.remoteAddress) ?? refusal;
     if (socket.writable) this.#ingest.refused(reply);
     this.#last.give(socket, reply);
   }
 
-  #receive(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#last.isOver(request.socket)) {
+  /** @param waits whether the sender waits for a go-ahead before it sends the body */
+  #receive(request: IncomingMessage, response: ServerResponse, waits = false): void {
+    const { socket } = request;
+    if (this.#last.isOver(socket)) {
       request.resume();
       return;
     }
     this.#last.received(request, response);
-    if (this.#ending.has(request.socket)) this.#last.end(request.socket, response);
-    const refusal = this.#refusal(request);
-    if (refusal !== undefined) {
-      this.#refuse(request, response, refusal);
+    if (this.#ending.has(socket)) this.#last.end(socket, response);
+    const { judged, room } = this.#judge(request);
+    if (isReply(judged)) {
+      room?.release();
+      this.#refuse(request, response, judged, waits);
       return;
     }
+    const read = (room: BodyRoom) => {
+      if (waits) response.writeContinue();
+      this.#read(request, response, judged, room);
+    };
+    const { length = 0 } = judged;
+    const client = this.#ingest.clientOf(judged);
+    const taken = room ?? this.#budget.take(client, length);
+    if (taken !== undefined) {
+      read(taken);
+      return;
+    }
+    // Nothing more is read of it meanwhile.
+    void this.#budget.wait(client, length).then((room) => {
+      if (response.closed || socket.destroyed) room?.release();
+      else if (room === undefined) this.#refuse(request, response, this.#ingest.full(), waits);
+      else read(room);
+    });
+  }
+
+  #read(request: IncomingMessage, response: ServerResponse, admitted: Admitted, room: BodyRoom): void {
     const body = new Gathered();
+    const leave = () => room.release();
     const take = (chunk: Buffer) => {
-      if (body.length + chunk.length <= this.maxBody) {
+      const length = body.length + chunk.length;
+      if (length <= this.maxBody && room.grow(length)) {
         body.add(chunk);
         return;
       }
       request.off('data', take).off('end', finish);
-      this.#refuse(request, response, replies.bodyTooLarge);
+      response.off('close', leave);
+      leave();
+      this.#refuse(request, response, length > this.maxBody ? replies.bodyTooLarge : this.#ingest.full());
     };
-    const finish = () => void this.#accept(request, response, body.whole());
+    const finish = () => {
+      response.off('close', leave);
+      void this.#accept(request, response, admitted, body.whole(), room).finally(leave);
+    };
     request.on('data', take).on('end', finish);
+    response.once('close', leave);
   }
 
-  /** What can be answered before the body comes: but for a handshake, a refusal. */
-  #refusal(request: IncomingMessage): Reply | undefined {
-    if (this.closing) return replies.overloaded;
-    if (!isWellFormed(request)) return replies.malformed;
-    if (request.method !== 'POST') return this.#handshake(request) ?? replies.methodNotAllowed;
-    const { headers } = request;
-    if (Number(headers['content-length'] ?? 0) > this.maxBody) return replies.bodyTooLarge;
-    return undefined;
+  /** What can be answered before the body comes, or that it may come. */
+  #judge(request: IncomingMessage): Begun | { readonly judged: Admitted | Reply; readonly room?: undefined } {
+    const { socket, method } = request;
+    const begun = this.#begun.get(socket);
+    this.#begun.delete(socket);
+    if (this.closing) return { judged: replies.overloaded, room: begun?.room };
+    if (begun !== undefined) return begun;
+    if (!isWellFormed(request)) {
+      return { judged: this.#ingest.knockAt(socket.remoteAddress) ?? replies.malformed };
+    }
+    const arrival = arrivalOf(request);
+    if (method === 'POST') return { judged: this.#ingest.admit(arrival, lengthOf(request), this.maxBody) };
+    return { judged: this.#ingest.knock(arrival) ?? this.#handshake(request) ?? replies.methodNotAllowed };
   }
 
   /** Some senders test a URL by a GET before they post to it. */
@@ -129,7 +195,13 @@ export class AnyRequest {
     return method === 'GET' ? this.#ingest.handshake(queryOf(url)) : undefined;
   }
 
-  async #accept(request: IncomingMessage, response: ServerResponse, posted: Buffer): Promise<void> {
+  async #accept(
+    request: IncomingMessage,
+    response: ServerResponse,
+    admitted: Admitted,
+    posted: Buffer,
+    room: BodyRoom,
+  ): Promise<void> {
     // Behind a request to upgrade, which is passed over, `node:http` does not read on.
     if (request.headers.upgrade !== undefined) this.#last.end(request.socket, response);
     const encoding = request.headers['content-encoding'];
@@ -137,14 +209,15 @@ export class AnyRequest {
       this.#refuse(request, response, unsupportedEncoding(accepted));
       return;
     }
-    const unpack = encoding === undefined ? undefined : () => this.#unpack(posted, encoding);
-    this.#answer(response, await this.#ingest.accept(arrivalOf(request), posted, unpack));
+    const unpack = encoding === undefined ? undefined : () => this.#unpack(posted, encoding, room);
+    this.#answer(response, await this.#ingest.accept(admitted, posted, unpack));
   }
 
-  async #unpack(posted: Buffer, encoding: string): Promise<Buffer | Reply> {
+  async #unpack(posted: Buffer, encoding: string, room: BodyRoom): Promise<Buffer | Reply> {
     const body = await decode(posted, encoding, this.maxBody);
     if (body === 'too large') return replies.bodyTooLarge;
-    return body === 'broken' ? brokenEncoding(accepted) : body;
+    if (body === 'broken') return brokenEncoding(accepted);
+    return body === posted || room.grow(posted.length + body.length) ? body : this.#ingest.full();
   }
 
   #answer(response: ServerResponse, reply: Reply): void {
@@ -157,16 +230,43 @@ export class AnyRequest {
     response.end(reply.body);
   }
 
-  /** Answers without reading the rest of the body, and then closes the connection. */
-  #refuse(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  /** Answers at once. What is still to come of a short body is passed over; behind a longer one the connection ends. */
+  #refuse(request: IncomingMessage, response: ServerResponse, reply: Reply, waits = false): void {
     if (reply.status !== 200) this.#ingest.refused(reply);
     const { upgrade } = request.headers;
     const whole = request.complete || !hasBody(request);
-    if (reply === replies.malformed || upgrade !== undefined || !whole)
+    const isShort = whole || (!waits && (lengthOf(request) ?? Number.POSITIVE_INFINITY) <= dropped);
+    if (reply === replies.malformed || upgrade !== undefined || !isShort)
       this.#last.end(request.socket, response);
     this.#answer(response, reply);
-    request.resume();
+    if (whole) request.resume();
+    else this.#drop(request, response);
   }
+
+  /** Reads and drops some of what is still to come, for a while. */
+  #drop(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    let left = dropped;
+    let late: NodeJS.Timeout | undefined;
+    const done = () => {
+      clearTimeout(late);
+      socket.off('close', done);
+    };
+    this.#dropping.set(socket, response);
+    socket.once('close', done);
+    response.once('finish', () => {
+      if (!request.complete) late = setTimeout(() => socket.destroy(), dropFor);
+    });
+    request.once('end', done).on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left <= 0) request.pause();
+    });
+  }
+}
+
+/** Bytes of the body as it is sent, where the head tells them. */
+function lengthOf({ headers }: IncomingMessage): number | undefined {
+  return headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined;
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { BodyBudget, type BodyLimits } from '../../core/body-budget.js';
 import { OverloadedError } from '../../core/errors.js';
 import type { Ingest } from '../../core/ingest.js';
 import { replies } from '../../core/reply.js';
@@ -22,6 +23,8 @@ export interface WebhookOptions extends WebhookLimits {
 export interface WebhookLimits extends Patience {
   /** Bytes, after decoding. */
   readonly maxBody: number;
+  readonly bodies: BodyLimits;
+  readonly limits: { /** See `BodyBudget`. */ readonly network: number };
 }
 
 /**
@@ -33,6 +36,7 @@ export class WebhookListener {
   readonly #options: WebhookOptions;
   readonly #server: Server;
   readonly #any: AnyRequest;
+  readonly #budget: BodyBudget;
   readonly #plain = new Map<Socket, PlainConnection>();
   readonly #crowd = new Crowd(mostConnections(), this.#plain);
   /** Every plain connection looks here. */
@@ -41,16 +45,18 @@ export class WebhookListener {
   constructor(ingest: Ingest, options: WebhookOptions) {
     this.#ingest = ingest;
     this.#options = options;
-    this.#any = new AnyRequest(ingest, options.maxBody);
+    this.#budget = new BodyBudget(options.bodies, options.limits.network);
+    this.#any = new AnyRequest(ingest, this.#budget, options.maxBody);
     this.#server = this.#any.server(options);
     this.#server.maxConnections = this.#crowd.most + turnedAwayAtOnce;
-    this.#plainOptions = { ...options, handOver: this.#intercept() };
+    this.#plainOptions = { ...options, budget: this.#budget, handOver: this.#intercept() };
     this.change(options);
   }
 
   /** From now on these count, on open connections too. */
   change(limits: WebhookLimits): void {
     const { maxBody, keepAlive, headerTimeout, bodyTimeout } = limits;
+    this.#budget.change(limits.bodies, limits.limits.network);
     this.#any.maxBody = maxBody;
     Object.assign(this.#plainOptions, { maxBody, keepAlive, headerTimeout });
     this.#server.headersTimeout = headerTimeout;
@@ -113,8 +119,9 @@ export class WebhookListener {
         this.#crowd.left();
       });
     });
-    return (socket, unread) => {
+    return (socket, unread, begun) => {
       this.#plain.delete(socket);
+      if (begun !== undefined) this.#any.goOn(socket, begun);
       adopt?.call(this.#server, socket);
       if (unread === undefined) return;
       const complete = withPath(unread);

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
+import type { BodyBudget, BodyRoom } from '../../core/body-budget.js';
 import { failpoint } from '../../core/failpoint.js';
-import type { Ingest } from '../../core/ingest.js';
+import { type Admitted, type Ingest, isReply } from '../../core/ingest.js';
 import { type Reply, replies } from '../../core/reply.js';
+import type { Begun } from './any-request.js';
 import { currentSecond, messageOf } from './message.js';
 import { type PlainHead, readPlainHead } from './plain-request.js';
 import { SharedReads } from './shared-reads.js';
@@ -13,8 +15,12 @@ export interface PlainOptions {
   readonly headerTimeout: number;
   /** Milliseconds that an idle connection is kept, and that a sender may leave its answers unread. */
   readonly keepAlive: number;
-  /** Takes the connection over; the bytes of its next request so far have still to be read from it. */
-  readonly handOver: (socket: Socket, unread: Buffer | undefined) => void;
+  readonly budget: BodyBudget;
+  /**
+   * Takes the connection over; the bytes of its next request so far have still to be read from it.
+   * @param begun what became of that one's head, where it was read
+   */
+  readonly handOver: (socket: Socket, unread: Buffer | undefined, begun: Begun | undefined) => void;
 }
 
 /** Milliseconds that a connection may take for a request before it is no longer plain. */
@@ -38,6 +44,9 @@ export class PlainConnection {
   /** In seconds, when it was made or answered last. */
   #restingSince = currentSecond();
   #head: PlainHead | undefined;
+  /** What the head was answered, or let in, where more of the body has still to come; and the room for that. */
+  #judged: Admitted | Reply | undefined;
+  #room: BodyRoom | undefined;
   /** The request so far. */
   #chunks: Buffer[] = [];
   #received = 0;
@@ -51,7 +60,11 @@ export class PlainConnection {
     this.#socket = this.#reads.socket;
     this.#ingest = ingest;
     this.#options = options;
-    this.#socket.on('end', this.#ended).on('timeout', this.#late).on('error', ignore);
+    this.#socket
+      .on('end', this.#ended)
+      .on('timeout', this.#late)
+      .on('error', ignore)
+      .on('close', this.#closed);
     this.#socket.setTimeout(options.headerTimeout);
   }
 
@@ -87,9 +100,20 @@ export class PlainConnection {
       return;
     }
     this.#chunks.push(Buffer.from(lent));
-    if (whole > this.#received && !this.#isLate()) this.#await();
+    if (whole > this.#received && !this.#isLate() && this.#mayCome()) this.#await();
     else this.#handOver();
   };
+
+  /** Whether the rest of the body may be read here: its head is judged, and its room taken, before more of it is. */
+  #mayCome(): boolean {
+    if (this.#judged !== undefined) return true;
+    const head = this.#head as PlainHead;
+    const judged = this.#ingest.admit(head, head.bodyLength, this.#options.maxBody);
+    this.#judged = judged;
+    if (isReply(judged)) return false;
+    this.#room = this.#options.budget.take(this.#ingest.clientOf(judged), head.bodyLength);
+    return this.#room !== undefined;
+  }
 
   /** Bytes of the request; 0 when it is not plain or too large. */
   #wholeLength(): number {
@@ -110,16 +134,39 @@ export class PlainConnection {
 
   #accept(lent: Buffer): void {
     const head = this.#head as PlainHead;
-    const body =
-      this.#chunks.length === 0
-        ? Buffer.from(lent.subarray(head.length))
-        : Buffer.concat([...this.#chunks, lent]).subarray(head.length);
+    const judged = this.#judged ?? this.#ingest.admit(head, head.bodyLength, this.#options.maxBody);
+    const room = this.#room;
+    const chunks = this.#chunks;
     if (this.#state !== 'idle') this.#socket.setTimeout(this.#options.keepAlive);
     this.#state = 'busy';
+    this.#forget();
+    if (isReply(judged)) {
+      this.#refuse(judged);
+      return;
+    }
+    const { budget } = this.#options;
+    if (room === undefined && !budget.enter(head.bodyLength)) {
+      this.#refuse(this.#ingest.full());
+      return;
+    }
+    const body =
+      chunks.length === 0
+        ? Buffer.from(lent.subarray(head.length))
+        : Buffer.concat([...chunks, lent]).subarray(head.length);
+    void this.#ingest.accept(judged, body).then((reply) => {
+      if (room === undefined) budget.leave(head.bodyLength);
+      else room.release();
+      this.#answer(reply);
+    });
+  }
+
+  /** What was of the last request. */
+  #forget(): void {
     this.#head = undefined;
+    this.#judged = undefined;
+    this.#room = undefined;
     this.#chunks = [];
     this.#received = 0;
-    void this.#ingest.accept(head, body).then(this.#answer);
   }
 
   readonly #answer = (reply: Reply): void => {
@@ -159,7 +206,14 @@ export class PlainConnection {
   readonly #ended = (): void => {
     const isCutOff = this.#state === 'part';
     this.#end();
-    if (isCutOff) this.#refuse(replies.malformed);
+    if (!isCutOff) return;
+    this.#closed();
+    this.#refuse(this.#ingest.knockAt(this.#socket.remoteAddress) ?? replies.malformed);
+  };
+
+  readonly #closed = (): void => {
+    this.#room?.release();
+    this.#room = undefined;
   };
 
   /** The sender has closed its side, or we close ours. */
@@ -180,8 +234,16 @@ export class PlainConnection {
 
   #handOver(): void {
     this.#reads.release();
-    this.#socket.off('end', this.#ended).off('timeout', this.#late).off('error', ignore).setTimeout(0);
-    this.#options.handOver(this.#socket, this.#received === 0 ? undefined : Buffer.concat(this.#chunks));
+    this.#socket
+      .off('end', this.#ended)
+      .off('timeout', this.#late)
+      .off('error', ignore)
+      .off('close', this.#closed)
+      .setTimeout(0);
+    const unread = this.#received === 0 ? undefined : Buffer.concat(this.#chunks);
+    const begun = this.#judged && { judged: this.#judged, room: this.#room };
+    this.#forget();
+    this.#options.handOver(this.#socket, unread, begun);
   }
 }
 

@@ -32,10 +32,6 @@ const refused = (error: string, status = 400): Expected => ({ status, error });
 export function expected(message: Message, known: Known): Expected {
   const { method, query, authorization, encoding, body } = message;
   if (method !== 'POST') return refused('METHOD_NOT_ALLOWED', 405);
-  if (body.length > known.maxBody) return refused('BODY_TOO_LARGE', 413);
-  const codings: string[] = (encoding ?? '').toLowerCase().match(/[^,\s]+/g) ?? [];
-  const isPlain = isJsonText(withoutMark(body)) && !isBlank(body);
-  if (codings.includes('compress') && !isPlain) return refused('UNSUPPORTED_ENCODING', 415);
   if ((query === undefined || query === '') && authorization === undefined)
     return refused('NO_PARAMETERS_PROVIDED');
 
@@ -53,6 +49,10 @@ export function expected(message: Message, known: Known): Expected {
   );
   if (!known.pipelines.includes(pipeline)) return refused('INVALID_PARAMETER: pipeline_id');
 
+  if (body.length > known.maxBody) return refused('BODY_TOO_LARGE', 413);
+  const codings: string[] = (encoding ?? '').toLowerCase().match(/[^,\s]+/g) ?? [];
+  const isPlain = isJsonText(withoutMark(body)) && !isBlank(body);
+  if (codings.includes('compress') && !isPlain) return refused('UNSUPPORTED_ENCODING', 415);
   let text = body;
   for (const coding of codings.reverse()) {
     const unpacked = unpack(text, coding);

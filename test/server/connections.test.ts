@@ -14,7 +14,7 @@ class Elsewhere extends Clients {
 describe('connections', () => {
   let refused = 0;
   let sockets: Socket[] = [];
-  const connections = new Connections(new Elsewhere(['10.0.0.0/8']), 20, {
+  const connections = new Connections(new Elsewhere(['10.0.0.0/8']), 20, 3, {
     add: (count) => {
       refused += count;
     },
@@ -50,6 +50,16 @@ describe('connections', () => {
     await sleep(100);
     expect(await open(5, '127.0.0.9')).to.have.length(3);
     expect(refused).to.equal(12);
+  });
+
+  it('of an IPv6 network are three times as many as of one client in it', () => {
+    const admitted = Array.from({ length: 100 }, (_, n) => {
+      const remoteAddress = `2001:db8:7:${n.toString(16)}::1`;
+      return connections.admit({ remoteAddress, once() {}, destroy() {} } as unknown as Socket);
+    });
+    expect(admitted.filter((one) => one)).to.have.length(60);
+    const other = { remoteAddress: '2001:db8:8:1::1', once() {} } as unknown as Socket;
+    expect(connections.admit(other)).to.equal(true);
   });
 
   it('of this machine and of a trusted proxy have no limit', async () => {

@@ -1,6 +1,7 @@
 import { type AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { BodyBudget } from '../../core/body-budget.js';
 import { Clients } from '../../core/client.js';
 import { Door } from '../../core/door.js';
 import { Ingest } from '../../core/ingest.js';
@@ -23,13 +24,21 @@ describe(`a plain connection answers as node:http does (SEED=${seed} STREAMS=${s
     fakeSpool(),
     new Map([['1', { id: '1', name: '1', table: 't', destinations: ['out'], paused: false }]]),
     new Map(),
-    new Door(new Clients(), new Proven(fakeSpool()), {}),
+    new Door(new Clients(), new Proven(fakeSpool()), { network: 16 }),
     console as never,
     new ProcessMetrics(),
   );
   const patience = { headerTimeout: 10_000, bodyTimeout: 10_000, keepAlive: 65_000 };
-  const listener = new WebhookListener(ingest, { host: '127.0.0.1', port: 0, maxBody, ...patience });
-  const reference = new AnyRequest(ingest, maxBody).server(patience);
+  const bodies = { total: 1e9, client: 1e9 };
+  const listener = new WebhookListener(ingest, {
+    host: '127.0.0.1',
+    port: 0,
+    maxBody,
+    bodies,
+    limits: { network: 16 },
+    ...patience,
+  });
+  const reference = new AnyRequest(ingest, new BodyBudget(bodies, 16), maxBody).server(patience);
   let port: number;
   let referencePort: number;
 
