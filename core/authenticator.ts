@@ -6,13 +6,13 @@ import { vouched } from './request.js';
 import { type SenderId, senderParts } from './sender.js';
 import type { Discard, DiscardReason, StoredRecord } from './spool.js';
 import type { Token, TokenStore } from './token-store.js';
+import { TokenUses } from './token-uses.js';
 import { TrustedClock, trustedClock } from './trusted-clock.js';
 
 /** Deactivating a token takes effect within five seconds: look-ups are remembered for three. */
 const rememberFor = 3000;
 /** Past so many keys all are forgotten: senders choose the keys, so the memory for them is bounded. */
 const mostRemembered = 10_000;
-const touchEvery = 60_000;
 const openTimeout = 15_000;
 /** Look-ups of one batch at once: senders choose the keys, and each unknown one costs a look-up. */
 const atOnce = 16;
@@ -28,12 +28,11 @@ export interface Verdicts {
 export class Authenticator {
   readonly #tokens: TokenStore;
   readonly #clock: TrustedClock;
+  readonly #uses: TokenUses;
   readonly #remembered = new Map<
     string,
     { readonly at: number; readonly token: Promise<Token | undefined> }
   >();
-  #used = new Map<string, Date>();
-  #lastTouch = performance.now();
   #opened: Promise<void> | undefined;
 
   constructor(
@@ -41,6 +40,7 @@ export class Authenticator {
     @inject(TrustedClock) clock: TrustedClock = trustedClock,
   ) {
     this.#tokens = tokens;
+    this.#uses = new TokenUses(tokens);
     this.#clock = clock;
   }
 
@@ -62,12 +62,12 @@ export class Authenticator {
         rows.push(record);
         continue;
       }
-      const reason = fault(tokens.get(record.key), record.tokenDigest, pipeline, this.#clock);
+      const reason = recordFault(tokens.get(record.key), record.tokenDigest, pipeline, this.#clock);
       if (reason === uncertain) throw new RetryableError(this.#cannotTell(record.key));
       if (reason === undefined) rows.push(record);
       else discarded.push({ record, reason });
     }
-    await this.#touch(rows, now);
+    this.#uses.note(new Set(rows.map(({ key }) => key)), now);
     return { rows, discarded };
   }
 
@@ -77,7 +77,7 @@ export class Authenticator {
     const tokens = await this.#findAll(new Set(senders.map((sender) => senderParts(sender).key)));
     const good = senders.filter((sender) => {
       const { key, tokenDigest } = senderParts(sender);
-      const reason = fault(tokens.get(key), tokenDigest, undefined, this.#clock);
+      const reason = recordFault(tokens.get(key), tokenDigest, undefined, this.#clock);
       // It keeps what it had: nothing lands by it meanwhile.
       return reason === undefined || reason === uncertain;
     });
@@ -130,33 +130,21 @@ export class Authenticator {
     return token;
   }
 
-  /** Best effort: a store that cannot note the use has still authenticated it. */
-  async #touch(rows: readonly StoredRecord[], now: Date): Promise<void> {
-    if (this.#tokens.touch === undefined) return;
-    for (const row of rows) this.#used.set(row.key, now);
-    const moment = performance.now();
-    if (this.#used.size === 0 || moment - this.#lastTouch < touchEvery) return;
-    const used = this.#used;
-    this.#used = new Map();
-    this.#lastTouch = moment;
-    await this.#tokens.touch(used).catch(() => undefined);
-  }
-
   /** Notes what was used since the last time; called when the load path ends. */
   async finish(): Promise<void> {
-    if (this.#used.size > 0) await this.#tokens.touch?.(this.#used).catch(() => undefined);
-    this.#used = new Map();
+    await this.#uses.finish();
   }
 }
 
 /** Whether it has expired cannot be told: the clock was set. */
 export const uncertain = 'not certain';
 
-function fault(
+/** Why what came with a token of this digest does not land in the pipeline. */
+export function recordFault(
   token: Token | undefined,
   tokenDigest: Uint8Array,
   pipeline: string | undefined,
-  clock: TrustedClock,
+  clock: TrustedClock = trustedClock,
 ): DiscardReason | typeof uncertain | undefined {
   const right =
     token === undefined ||

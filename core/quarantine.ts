@@ -6,6 +6,8 @@ export interface HeldDiscard extends Row {
   /** By which the spool finds it again. */
   readonly id: string;
   readonly lane: LaneId;
+  /** SHA-256 of the token that it came with; 32 bytes. */
+  readonly tokenDigest: Uint8Array;
   readonly reason: DiscardReason;
   readonly discardedAt: Date;
   readonly heldUntil: Date;

@@ -36,7 +36,7 @@ export interface TokenStore {
    * authenticated yet, is discarded.
    */
   delete?(key: string): Promise<void>;
-  /** Optional: note when these keys were last used. Called about once a minute; best effort. */
+  /** Optional: note when these keys were last used. Called at most once a second; best effort. */
   touch?(uses: ReadonlyMap<string, Date>): Promise<void>;
   close(): Promise<void>;
 }

@@ -86,7 +86,7 @@ function weightOf(discarded: readonly Discard[]): Weight {
 }
 
 function heldOf(id: Buffer, { lane, reason, at, entry }: Held): HeldDiscard {
-  const { requestId, timestamp, key, body } = entry;
+  const { requestId, timestamp, key, body, tokenDigest } = entry;
   return {
     id: id.toString('hex'),
     requestId,
@@ -94,6 +94,7 @@ function heldOf(id: Buffer, { lane, reason, at, entry }: Held): HeldDiscard {
     key,
     body,
     lane,
+    tokenDigest,
     reason,
     discardedAt: new Date(at),
     heldUntil: new Date(timeOf(id)),

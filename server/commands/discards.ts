@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import { recordFault } from '../../core/authenticator.js';
 import { toChartRow } from '../../core/chart.js';
 import { heldPages } from '../../core/pages.js';
 import type { HeldDiscard, HeldFilter, Quarantine } from '../../core/quarantine.js';
 import { type DiscardEntry, laneParts } from '../../core/spool.js';
+import type { Token } from '../../core/token-store.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';
 import { complain, counted, print, printJson, printTable } from '../cli/output.js';
@@ -73,14 +75,15 @@ export function discards(program: Command): void {
       .description('put what is held back into its lane, to be judged by its token anew'),
   )
     .option('--all', 'all that are held')
-    .action((requests: string[], options: Options) =>
-      each(requests, options, 'released', (quarantine, one) => quarantine.release(one)),
-    );
+    .action((requests: string[], options: Options) => {
+      const judge = new Judge();
+      return each(requests, options, 'released', judge.release, () => judge.rest);
+    });
 
   filters(group.command('drop [requests...]').description('throw what is held away, for good'))
     .option('--all', 'all that are held')
     .action((requests: string[], options: Options) =>
-      each(requests, options, 'dropped', (quarantine, one) => quarantine.drop(one)),
+      each(requests, options, 'dropped', (one, quarantine) => quarantine.drop(one)),
     );
 }
 
@@ -143,7 +146,8 @@ function each(
   requests: readonly string[],
   options: Options,
   done: string,
-  act: (quarantine: Quarantine, one: HeldDiscard) => Promise<boolean>,
+  act: (one: HeldDiscard, quarantine: Quarantine, session: Session) => Promise<boolean>,
+  rest = () => '',
 ): Promise<void> {
   const filter = filterOf(options);
   if (requests.length === 0 && !options.all && Object.keys(filter).length === 0) {
@@ -156,7 +160,7 @@ function each(
     const progress = new Progress(done, isAll ? (await quarantine.counts()).held : undefined);
     let count = 0;
     const take = async (some: readonly HeldDiscard[]) => {
-      const taken = await Promise.all(some.map((one) => act(quarantine, one)));
+      const taken = await Promise.all(some.map((one) => act(one, quarantine, session)));
       count += taken.filter(Boolean).length;
       progress.update(count);
     };
@@ -164,8 +168,36 @@ function each(
     await take(named.flat());
     if (requests.length === 0) for await (const page of heldPages(quarantine, filter)) await take(page);
     progress.finish();
-    print(`${counted(count, 'discard', 'discards')} ${done}`);
+    print(`${counted(count, 'discard', 'discards')} ${done}${rest()}`);
   });
+}
+
+/**
+ * Judges what is held as the load path will. What has no good token by now stays as it is, until its time: put into
+ * its lane it would only come back, to be held as long once more.
+ */
+class Judge {
+  readonly #tokens = new Map<string, Promise<Token | undefined>>();
+  readonly #faults = new Map<string, number>();
+
+  readonly release = async (one: HeldDiscard, quarantine: Quarantine, session: Session): Promise<boolean> => {
+    const { key, tokenDigest, lane } = one;
+    let token = this.#tokens.get(key);
+    token ??= session.tokens().then((store) => store.find(key));
+    this.#tokens.set(key, token);
+    const fault = recordFault(await token, tokenDigest, laneParts(lane).pipeline);
+    if (fault === undefined) return quarantine.release(one);
+    this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + 1);
+    return false;
+  };
+
+  /** What is said of those that are not released. */
+  get rest(): string {
+    if (this.#faults.size === 0) return '';
+    const total = [...this.#faults.values()].reduce((sum, count) => sum + count, 0);
+    const reasons = [...this.#faults].map(([reason, count]) => `${reason} ${count}`);
+    return `, ${total.toLocaleString('en')} held again until the time that was set (${reasons.join(', ')})`;
+  }
 }
 
 function trailed({ requestId, timestamp, lane, key, reason }: DiscardEntry | HeldDiscard) {

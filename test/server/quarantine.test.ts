@@ -58,13 +58,19 @@ describe('the quarantine', function () {
 
     await server.start();
     // The load process has just looked the key up: what is released must not be judged by that.
-    await server.cli('discards', 'release', String(id));
-    await untilHeld(2);
+    const early = await server.cli('discards', 'release', String(id));
+    expect(early.stdout).to.equal(
+      '0 discards released, 1 held again until the time that was set (deactivated token 1)\n',
+    );
+    const until = (await untilHeld(2)).map(({ heldUntil }) => heldUntil);
     await server.cli('tokens', 'activate', key);
     const released = await server.cli('discards', 'release', '--all');
-    expect(released.stdout).to.equal('2 discards released\n');
+    expect(released.stdout).to.equal(
+      '1 discard released, 1 held again until the time that was set (wrong token 1)\n',
+    );
     const [again] = await untilHeld(1);
     expect(again).to.include({ reason: 'wrong token', key });
+    expect(until).to.include(again?.['heldUntil']);
     await server.cli('drain');
     const gone = await server.cli('request', String(waits));
     expect([gone.code, gone.stderr]).to.satisfy(

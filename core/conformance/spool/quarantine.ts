@@ -45,6 +45,7 @@ export function quarantineClaims<S>(subject: SpoolSubject<S>, claim: SpoolClaim)
         if (first === undefined) throw new Error('nothing is held');
         same('what is held', ids([first, ...rest]), ids([...records, ...(elsewhere ? [elsewhere] : [])]));
         same('its body', Buffer.from(first.body), records[0]?.body);
+        same('its digest', Buffer.from(first.tokenDigest), Buffer.from(records[0]?.tokenDigest ?? []));
         same(
           'its lane, reason and key',
           [first.lane, first.reason, first.key],
