@@ -39,19 +39,31 @@ const ledgerDefinition = `
 const listedAtOnce = 10_000;
 
 /**
- * In front of each write, and gone with its transaction:
- * - a server that has lost us without a word finds out within a minute, not after the two hours of TCP's
- *   default: till then it would hold the batch's ledger row, and the retry would wait for it;
- * - where synchronous_commit is off, a crash of the server would lose rows that we had settled;
- * - a lock that someone holds on the table would hold the lane, and say nothing of it.
+ * In front of each write, and gone with its transaction: every setting of a server, database or role that could hurt.
+ * The search path stays as it is, as triggers of the user's own may need it; our names have their schema. A default of
+ * read-only stays too, as hosters use it for a full disk: `Schema.check` tells it.
+ * - tcp_keepalives: a server that has lost us without a word finds out within a minute, not after the two hours of
+ *   TCP's default: till then it would hold the batch's ledger row, and the retry would wait for it;
+ * - statement_timeout and transaction_timeout (Postgres 17): a large batch would be tried again for ever;
+ * - idle_in_transaction_session_timeout: the same where this process is slow; one that stands still frees the row;
+ * - client_min_messages: a warning at COMMIT says that no standby has it, see `#commit`;
+ * - synchronous_commit: off, a crash of the server would lose rows that we had settled; local, a failover;
+ * - lock_timeout: a lock that someone holds on the table would hold the lane, and say nothing of it.
  */
 const begin = `
   BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL tcp_keepalives_idle = 30;
   SET LOCAL tcp_keepalives_interval = 10;
   SET LOCAL tcp_keepalives_count = 3;
-  SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';
-  SELECT set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '0'`;
+  SET LOCAL statement_timeout = 0;
+  SET LOCAL idle_in_transaction_session_timeout = '60s';
+  SET LOCAL client_min_messages = warning;
+  SELECT pg_catalog.set_config('transaction_timeout', '0', true)
+   WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL;
+  SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
+   WHERE pg_catalog.current_setting('synchronous_commit') IN ('off', 'local');
+  SELECT pg_catalog.set_config('lock_timeout', '10s', true)
+   WHERE pg_catalog.current_setting('lock_timeout') = '0'`;
 
 /**
  * Rows by binary COPY, in one transaction with an entry in the ledger of batches. A second writer of the
@@ -104,7 +116,10 @@ export class PostgresDestination implements Destination {
     const table = this.#schema.quote(batch.table);
     await this.#connections.use(`writing to ${batch.table}`, signal, async (client) => {
       if (!(await this.#enter(client, batch))) {
-        await client.query('ROLLBACK');
+        // It landed before; but its COMMIT may have been cut off while it waited for a synchronous standby, and then
+        // no standby need have it. Log of our own waits for them again, and for all that was written before it.
+        await client.query(`SELECT pg_catalog.pg_logical_emit_message(true, 'hookline', '')`);
+        await this.#commit(client, batch.table);
         return;
       }
       failpoint?.('postgres.entered');
@@ -113,12 +128,30 @@ export class PostgresDestination implements Destination {
       // own. The COPY holds a lock that keeps it as it is now.
       await this.#schema.checkTable(client, batch.table, chartColumns);
       failpoint?.('postgres.copied');
+      await this.#commit(client, batch.table);
+    });
+  }
+
+  /** A COMMIT whose wait for a standby was cancelled succeeds, with a warning: the next try finds it and waits again. */
+  async #commit(client: pg.Client, table: TableName): Promise<void> {
+    let warning: string | undefined;
+    const note = ({ code }: { readonly code?: string | undefined }) => {
+      warning = code;
+    };
+    client.on('notice', note);
+    try {
       const committing = client.query('COMMIT');
       failpoint?.('postgres.committing');
       const { command } = await committing;
       failpoint?.('postgres.committed');
-      if (command !== 'COMMIT') throw new RetryableError(`writing to ${batch.table}: it was rolled back`);
-    });
+      if (command !== 'COMMIT') throw new RetryableError(`writing to ${table}: it was rolled back`);
+    } finally {
+      client.off('notice', note);
+    }
+    if (warning === undefined) return;
+    throw new RetryableError(
+      `writing to ${table}: committed with a warning (${warning}), so perhaps no standby has it yet: it is looked up`,
+    );
   }
 
   async newestBatch(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined> {

@@ -59,18 +59,53 @@ export function instructed(error: unknown, doing: string): unknown {
   if (instructionOf(error) !== undefined) return error;
   const code = codeOf(error);
   if (code === undefined) return error;
-  const hint = advice[code];
-  const message = `${doing}: ${textOf(error)} (${code})${hint === undefined ? '' : `; ${hint}`}`;
-  switch (verdictOf(code, error)) {
-    case 'retry':
-      return new RetryableError(message, { cause: error });
-    case 'config':
-      return new ConfigError(message, { cause: error });
-    case 'permanent':
-      return new PermanentError(message, { cause: error });
-    default:
-      return error;
-  }
+  const verdict = verdictOf(code, error);
+  if (verdict === undefined) return error;
+  const hint = verdict === 'config' ? (advice[code] ?? pooler(code)) : advice[code];
+  const quoting = isSqlState(code) && mayQuote(code, error);
+  const what = quoting ? withoutContent(error) : textOf(error);
+  const message = `${doing}: ${what} (${code})${hint === undefined ? '' : `; ${hint}`}`;
+  if (verdict === 'permanent') return new PermanentError(message, { code });
+  return new (verdict === 'config' ? ConfigError : RetryableError)(message, quoting ? {} : { cause: error });
+}
+
+/** What of a server's error is looked at. https://www.postgresql.org/docs/current/protocol-error-fields.html */
+interface ServerFields {
+  readonly routine?: string;
+  readonly where?: string;
+  readonly table?: string;
+  readonly column?: string;
+  readonly constraint?: string;
+}
+
+/** The text of an error of class 22, or of one that a function of the user's own raised, may quote a row. */
+function mayQuote(code: string, error: unknown): boolean {
+  const { routine } = error as ServerFields;
+  return ['22', '38', '39', 'P0'].includes(code.slice(0, 2)) || routine === 'exec_stmt_raise';
+}
+
+/** What of the error names the user's own things: nothing that may be a row's. */
+function withoutContent(error: unknown): string {
+  const { routine, where, table, column, constraint } = error as ServerFields;
+  const [, raiser] = /^PL\/pgSQL function (\S+?)\(/m.exec(where ?? '') ?? [];
+  const at = Object.entries({ table, column, constraint }).flatMap(([kind, name]) =>
+    name === undefined ? [] : `${kind} ${name}`,
+  );
+  if (raiser !== undefined) at.push(`function ${raiser}`);
+  // The server's own texts say what was wrong before a colon, and quote the value behind it.
+  const own = routine !== undefined && routine !== 'exec_stmt_raise';
+  const what = own ? (messageOf(error).split(/: |"/)[0] ?? '').trim() : 'refused';
+  return at.length === 0 ? what : `${what} (${at.join(', ')})`;
+}
+
+/** PgBouncer has one code for most that it refuses; only its text tells what will not pass by itself. */
+const pooled =
+  /no such (database|user)|unsupported startup parameter|auth|not allowed|statement pooling|SSL required|protocol/i;
+
+function pooler(code: string): string | undefined {
+  return code === '08P01'
+    ? "the pooler's set-up is at fault: its databases, users, ignore_startup_parameters, or a pool_mode of statement"
+    : undefined;
 }
 
 /** The SQLSTATE of a server's error, `undefined` for any other. */
@@ -90,6 +125,7 @@ function isSqlState(code: string): boolean {
 }
 
 function verdictOf(code: string, error: unknown): Verdict | undefined {
+  if (code === '08P01') return pooled.test(messageOf(error)) ? 'config' : 'retry';
   if (isSqlState(code)) return verdicts[code.slice(0, 2)] ?? 'retry';
   if (isTlsCode(code)) return 'config';
   const system = error as { readonly syscall?: unknown; readonly errors?: unknown };

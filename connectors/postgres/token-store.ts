@@ -29,15 +29,22 @@ const definition = `
   expires_at timestamptz,
   last_used_at timestamptz`;
 
+/** Times as one text, whatever DateStyle and TimeZone the role has. */
+const time = (column: string) =>
+  `pg_catalog.to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS ${column}`;
+const selected = ['key', 'digest', 'description', 'active', 'pipelines']
+  .concat(['created_at', 'expires_at', 'last_used_at'].map(time))
+  .join(', ');
+
 interface TokenRow {
   readonly key: string;
   readonly digest: Buffer;
   readonly description: string;
   readonly active: boolean;
   readonly pipelines: string[] | null;
-  readonly created_at: Date;
-  readonly expires_at: Date | null;
-  readonly last_used_at: Date | null;
+  readonly created_at: string;
+  readonly expires_at: string | null;
+  readonly last_used_at: string | null;
 }
 
 /** No call waits longer: the load path asks again later, and the requests wait in the spool. */
@@ -66,7 +73,7 @@ export class PostgresTokenStore implements TokenStore {
   async find(key: string): Promise<Token | undefined> {
     const [row] = await this.#query(
       'finding a token in the token store',
-      `SELECT * FROM ${this.#table} WHERE key = $1`,
+      `SELECT ${selected} FROM ${this.#table} WHERE key = $1`,
       [key],
     );
     return row === undefined ? undefined : toToken(row);
@@ -78,7 +85,7 @@ export class PostgresTokenStore implements TokenStore {
       'creating a token',
       `INSERT INTO ${this.#table}
          (key, digest, description, active, pipelines, created_at, expires_at, last_used_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (key) DO NOTHING RETURNING *`,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (key) DO NOTHING RETURNING key`,
       [key, Buffer.from(digest), description, active, pipelines, createdAt, expiresAt, lastUsedAt],
     );
     if (inserted.length === 0) {
@@ -87,14 +94,17 @@ export class PostgresTokenStore implements TokenStore {
   }
 
   async list(): Promise<Token[]> {
-    const rows = await this.#query('listing tokens', `SELECT * FROM ${this.#table} ORDER BY created_at, key`);
+    const rows = await this.#query(
+      'listing tokens',
+      `SELECT ${selected} FROM ${this.#table} AS t ORDER BY t.created_at, key`,
+    );
     return rows.map(toToken);
   }
 
   async setActive(key: string, active: boolean): Promise<void> {
     const updated = await this.#query(
       'changing a token',
-      `UPDATE ${this.#table} SET active = $2 WHERE key = $1 RETURNING *`,
+      `UPDATE ${this.#table} SET active = $2 WHERE key = $1 RETURNING key`,
       [key, active],
     );
     if (updated.length === 0) throw new ConfigError(`there is no token with the key ${key}`);
@@ -148,8 +158,8 @@ function toToken(row: TokenRow): Token {
     description: row.description,
     active: row.active,
     ...(row.pipelines === null ? {} : { pipelines: row.pipelines }),
-    createdAt: row.created_at,
-    ...(row.expires_at === null ? {} : { expiresAt: row.expires_at }),
-    ...(row.last_used_at === null ? {} : { lastUsedAt: row.last_used_at }),
+    createdAt: new Date(row.created_at),
+    ...(row.expires_at === null ? {} : { expiresAt: new Date(row.expires_at) }),
+    ...(row.last_used_at === null ? {} : { lastUsedAt: new Date(row.last_used_at) }),
   };
 }

@@ -3,7 +3,7 @@ import { isSameInstance } from '../../config/differences.js';
 import type { Config } from '../../config/schema.js';
 import { Authenticator } from '../../core/authenticator.js';
 import { Engine } from '../../core/engine.js';
-import { ConfigError } from '../../core/errors.js';
+import { ConfigError, instructionOf, messageOf } from '../../core/errors.js';
 import { keys, parts } from '../../core/keys.js';
 import { Lifecycle } from '../../core/lifecycle.js';
 import type { Outlet } from '../../core/outlet.js';
@@ -124,8 +124,25 @@ export async function checkTables(
 ) {
   const signal = AbortSignal.timeout(askTimeout);
   await outlet.open(signal);
-  await outlet.destination.check(tables, signal);
+  const faults = await faultsOf(outlet, tables, signal);
+  if (faults.length > 0) throw new ConfigError(faults.join('. '), { cause: faults });
   await checkOrigin?.(outlet, signal);
+}
+
+/** Why tables cannot be written to: one line for each, as a destination names the first that it finds. */
+async function faultsOf(outlet: Outlet, tables: readonly string[], signal: AbortSignal): Promise<string[]> {
+  try {
+    await outlet.destination.check(tables, signal);
+    return [];
+  } catch (error) {
+    if (instructionOf(error) !== 'config') throw error;
+    if (tables.length < 2) return [messageOf(error)];
+  }
+  const faults = new Set<string>();
+  for (const table of tables) {
+    for (const fault of await faultsOf(outlet, [table], signal)) faults.add(fault);
+  }
+  return [...faults];
 }
 
 /** One read-only statement. */
