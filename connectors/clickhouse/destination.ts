@@ -8,6 +8,7 @@ import {
   type TableName,
   type TimeRange,
 } from 'hookline/plugin';
+import { isOfSettings } from './errors.js';
 import { quoteName, quoteText } from './name.js';
 import { decodeRows, encodeBlock } from './native.js';
 import type { ClickhouseOptions } from './options.js';
@@ -31,8 +32,6 @@ const idsAtOnce = 5000;
 export class ClickhouseDestination implements Destination {
   readonly #server: Server;
   readonly #engine: string;
-  /** Settings that this server knows. */
-  #known: ReadonlySet<string> = new Set();
 
   constructor(options: ClickhouseOptions) {
     this.#server = new Server(options);
@@ -48,8 +47,13 @@ export class ClickhouseDestination implements Destination {
   async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
     if (await this.#fits(table, signal)) return;
     const doing = `making table ${table}`;
+    const make = (flushed: boolean) =>
+      this.#server.run(doing, signal, creationOf(table, this.#engine, flushed));
     try {
-      await this.#server.run(doing, signal, creationOf(table, this.#engine));
+      await make(true).catch((error: unknown) => {
+        if (isOfSettings(error)) return make(false);
+        throw error;
+      });
     } catch (error) {
       // Of two that make it at once, one may be told that its replica is there already.
       if (await this.#fits(table, signal)) return;
@@ -60,14 +64,8 @@ export class ClickhouseDestination implements Destination {
   }
 
   async check(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
-    const settings = await this.#server.read<{ name: string; value: string }>(
-      'checking',
-      signal,
-      'SELECT name, value FROM system.settings',
-    );
-    this.#known = new Set(settings.map(({ name }) => name));
-    const readonly = settings.find(({ name }) => name === 'readonly')?.value ?? '0';
-    if (readonly !== '0') {
+    const settings = await this.#server.settings(signal);
+    if ((settings.get('readonly') ?? '0') !== '0') {
       throw new ConfigError(`the user is read-only: give it another settings profile`);
     }
     for (const table of tables) {
@@ -100,8 +98,6 @@ export class ClickhouseDestination implements Destination {
       `listing ${table}`,
       signal,
       `SELECT ${requestId} AS id FROM ${name} WHERE ${timestamp} >= ${exact(from)} AND ${timestamp} < ${exact(to)}`,
-      // Else the server would go on for nobody.
-      this.#ofThese({ cancel_http_readonly_queries_on_client_close: 1 }),
     );
   }
 
@@ -141,20 +137,8 @@ export class ClickhouseDestination implements Destination {
     token: string | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const wanted = {
-      insert_deduplicate: 1,
-      // Without it blocks are told apart by their contents, so not where a further column has DEFAULT now().
-      ...(token !== undefined && { insert_deduplication_token: token }),
-      async_insert: 0,
-    };
-    const settings = this.#ofThese(wanted);
     const query = `INSERT INTO ${quoteName(table)} (${columns})`;
-    await this.#server.insert(`writing to ${table}`, signal, query, { block, settings });
-  }
-
-  /** Of these settings those that this server knows. */
-  #ofThese(settings: Readonly<Record<string, string | number>>): Readonly<Record<string, string | number>> {
-    return Object.fromEntries(Object.entries(settings).filter(([name]) => this.#known.has(name)));
+    await this.#server.insert(`writing to ${table}`, signal, query, block, token);
   }
 
   /** Whether the table is there. @throws ConfigError when it has another shape */

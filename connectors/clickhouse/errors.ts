@@ -8,10 +8,17 @@ import {
 } from 'hookline/plugin';
 
 /**
+ * What an expression of the user's own, a DEFAULT, a CHECK or a materialized view, says of a value that it
+ * cannot parse, convert or calculate with.
+ */
+const ofValues = [6, 26, 27, 32, 38, 41, 53, 69, 70, 72, 117, 131, 153, 349, 376, 407, 675, 676];
+
+/**
  * What is neither the connection's fault nor the server's, by number; all the rest is retried.
  * https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
  */
 const verdicts: Readonly<Record<number, 'config' | 'permanent'>> = {
+  ...Object.fromEntries(ofValues.map((code) => [code, 'permanent' as const])),
   16: 'config', // no such column in the table
   36: 'config', // bad arguments, of the option engine say
   42: 'config',
@@ -50,20 +57,35 @@ const advice: Readonly<Record<string, string>> = {
   ENOTFOUND: 'no such host: check its name, or the DNS',
 };
 
-/** The instruction that whatever the client throws amounts to. */
-export function instructed(error: unknown, doing: string): unknown {
+/**
+ * The instruction that whatever the client throws amounts to.
+ * @param about `rows` of a statement that has rows in it: the server quotes them in errors of any number, so
+ *   neither its text nor the error itself is passed on
+ */
+export function instructed(error: unknown, doing: string, about: 'rows' | 'names' = 'names'): unknown {
   if (instructionOf(error) !== undefined) return error;
   const code = codeOf(error);
   const hint = advice[code];
   const after = hint === undefined ? '' : `; ${hint}`;
   const verdict = isTlsCode(code) ? 'config' : verdicts[Number(code)];
-  // The server may quote the row that it refuses, so neither its text nor the error itself is passed on.
-  if (verdict === 'permanent')
-    return new PermanentError(`${doing}: the server refuses a row (${code})${after}`);
-  const message = `${doing}: ${messageOf(error)} (${code})${after}`;
-  return verdict === 'config'
-    ? new ConfigError(message, { cause: error })
-    : new RetryableError(message, { cause: error });
+  if (verdict === 'permanent') {
+    return new PermanentError(`${doing}: the server refuses a row (${named(code, error)})${after}`, { code });
+  }
+  const quoting = about === 'rows' && Number(code) > 0;
+  const what = quoting ? `the server refuses (${named(code, error)})` : `${messageOf(error)} (${code})`;
+  const Kind = verdict === 'config' ? ConfigError : RetryableError;
+  return new Kind(`${doing}: ${what}${after}`, quoting ? {} : { cause: error });
+}
+
+/** Whether the server may have refused a setting, as it does not know it, or lets nobody set it. */
+export function isOfSettings(error: unknown): boolean {
+  return ['36', '115', '452'].includes(codeOf((error as { readonly cause?: unknown }).cause));
+}
+
+/** `60 UNKNOWN_TABLE`, as far as the server says so. */
+function named(code: string, error: unknown): string {
+  const { type } = error as { readonly type?: unknown };
+  return typeof type === 'string' && /^[A-Z_0-9]+$/.test(type) ? `${code} ${type}` : code;
 }
 
 /** The server's number or the system's name of an error. Old servers give the number in the text alone. */

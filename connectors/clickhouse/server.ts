@@ -3,9 +3,10 @@ import { createInterface } from 'node:readline';
 import { addAbortSignal, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client';
-import { RetryableError, readTls, type Tls } from 'hookline/plugin';
+import { ConfigError, RetryableError, readTls, type Tls } from 'hookline/plugin';
 import { instructed } from './errors.js';
 import { type Address, addressOf, type ClickhouseOptions } from './options.js';
+import { everywhere, reading, type Settings, writing } from './settings.js';
 
 /** Longer than the engine waits for a write: it is the engine that gives up. */
 const requestTimeout = 3_600_000;
@@ -15,22 +16,18 @@ const mostSockets = 10;
 const insertTimeout = 2000;
 const listedAtOnce = 10_000;
 
-export interface Insert {
-  /** One block of the format Native; empty to insert nothing. */
-  readonly block: Buffer;
-  readonly settings: Readonly<Record<string, string | number>>;
-}
-
 interface Statement {
   readonly query: string;
   readonly values?: Readable;
-  readonly clickhouse_settings?: Insert['settings'];
+  readonly settings?: Settings;
 }
 
 /** Statements over HTTP. Whatever fails comes out as an instruction. */
 export class Server {
   readonly #options: ClickhouseOptions;
   #client: ClickHouseClient | undefined;
+  /** Settings that this server knows. */
+  #known: ReadonlySet<string> = everywhere;
 
   constructor(options: ClickhouseOptions) {
     this.#options = options;
@@ -50,9 +47,19 @@ export class Server {
     });
   }
 
+  /** Asks which settings the server knows; resolves to what each of them is for this user. */
+  async settings(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    // In one row, as the profile may limit their number.
+    const query = 'SELECT groupArray(name) AS names, groupArray(value) AS values FROM system.settings';
+    const [found] = await this.read<{ names: string[]; values: string[] }>('checking', signal, query);
+    if (found === undefined) throw new ConfigError("the user's profile hides rows: give it another one");
+    this.#known = new Set([...everywhere, ...found.names]);
+    return new Map(found.names.map((name, at) => [name, found.values[at] ?? '']));
+  }
+
   /** Runs a statement; resolves to what it answers. An abort ends it at once. */
   async run(what: string, signal: AbortSignal, query: string): Promise<Buffer> {
-    return await this.#send(what, signal, signal, { query });
+    return await this.#send(what, signal, signal, { query, settings: reading });
   }
 
   /** Runs a query; resolves to its rows, as objects. */
@@ -65,19 +72,12 @@ export class Server {
       .map((line) => JSON.parse(line) as T);
   }
 
-  /**
-   * The `id`s that a query gives, some at a time. The server has them all before it sends the first, on
-   * its disk if they are many: else a failure in the middle would look like one more line, or like the end.
-   */
-  async *list(
-    what: string,
-    signal: AbortSignal,
-    query: string,
-    settings: Insert['settings'],
-  ): AsyncGenerator<string[]> {
+  /** The `id`s that a query gives, some at a time. */
+  async *list(what: string, signal: AbortSignal, query: string): AsyncGenerator<string[]> {
     const stream = await this.#begin(what, signal, signal, {
       query: `${query} FORMAT JSONEachRow`,
-      clickhouse_settings: { ...settings, wait_end_of_query: 1 },
+      // Else the server would go on for nobody.
+      settings: { ...reading, cancel_http_readonly_queries_on_client_close: 1 },
     });
     const lines = createInterface({ input: stream });
     // They pass an error on to whoever reads them, and throw it where nobody does just now.
@@ -101,10 +101,16 @@ export class Server {
   }
 
   /**
-   * Inserts one block. Once it has begun an abort waits for the answer, as the server goes on with an
-   * INSERT whose client is gone; not for long, as the server may be gone.
+   * Inserts one block of the format Native; none where it is empty. Once it has begun an abort waits for the
+   * answer, as the server goes on with an INSERT whose client is gone; not for long, as the server may be gone.
    */
-  async insert(what: string, signal: AbortSignal, query: string, { block, settings }: Insert): Promise<void> {
+  async insert(
+    what: string,
+    signal: AbortSignal,
+    query: string,
+    block: Buffer,
+    token: string | undefined,
+  ): Promise<void> {
     const late = new AbortController();
     const abort = () => setTimeout(() => late.abort(), insertTimeout).unref();
     signal.addEventListener('abort', abort, { once: true });
@@ -113,7 +119,7 @@ export class Server {
       await this.#send(what, signal, late.signal, {
         query: `${query} FORMAT Native`,
         values,
-        clickhouse_settings: settings,
+        settings: writing(token),
       });
     } finally {
       signal.removeEventListener('abort', abort);
@@ -132,7 +138,7 @@ export class Server {
       return await buffer(stream);
     } catch (error) {
       signal.throwIfAborted();
-      throw instructed(error, what);
+      throw instructed(error, what, aboutOf(request));
     }
   }
 
@@ -141,14 +147,22 @@ export class Server {
     signal.throwIfAborted();
     if (this.#client === undefined) throw new RetryableError(`${what}: it is closed`);
     try {
-      const { stream } = await this.#client.exec({ ...request, abort_signal: cut });
+      const { settings = {}, ...statement } = request;
+      const clickhouse_settings = Object.fromEntries(
+        Object.entries(settings).filter(([name]) => this.#known.has(name)),
+      );
+      const { stream } = await this.#client.exec({ ...statement, clickhouse_settings, abort_signal: cut });
       // The client itself heeds the signal only until then.
       return addAbortSignal(cut, stream);
     } catch (error) {
       signal.throwIfAborted();
-      throw instructed(error, what);
+      throw instructed(error, what, aboutOf(request));
     }
   }
+}
+
+function aboutOf({ values }: Statement): 'rows' | 'names' {
+  return values === undefined ? 'names' : 'rows';
 }
 
 /** The client's own options know no name and no way to verify less, so the agent is ours. */

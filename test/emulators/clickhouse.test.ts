@@ -1,8 +1,10 @@
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import {
   destinationClaims,
   instantiate,
   makeBatch,
+  makeRow,
   makeRows,
   never,
   refused,
@@ -15,6 +17,7 @@ import { instructionOf } from 'hookline/plugin';
 import plugin from '../../connectors/clickhouse/index.js';
 import { decodeRows } from '../../connectors/clickhouse/native.js';
 import { TestClickhouse } from '../support/clickhouse.js';
+import { type Between, Cut, FaultProxy, type Passing } from '../support/fault-proxy.js';
 
 const columns = [
   '__kdd_request_id String',
@@ -118,6 +121,9 @@ describe('the clickhouse destination', () => {
     ],
     merged: ['ReplacingMergeTree ORDER BY __kdd_request_id', 'it is a ReplacingMergeTree'],
     log: ['TinyLog', 'it is a TinyLog'],
+    nothing: ['Null', 'it is a Null'],
+    memory: ['Memory', 'it is a Memory'],
+    buffer: ["Buffer('', '', 1, 10, 100, 10000, 1000000, 10000000, 100000000)", 'it is a Buffer'],
   };
   for (const [table, [made, reason]] of Object.entries(unsound)) {
     it(`refuses a table that is ${made.split(' ')[0]}, since ${reason}`, async () => {
@@ -150,6 +156,90 @@ describe('the clickhouse destination', () => {
     const batch = makeBatch('mixed', [...landed, ...added]);
     for (let n = 0; n < 2; n++) await destination.write(batch, never);
     expect(await count('mixed')).to.equal(12_002);
+  });
+
+  it('works under whatever the profile of the user sets', async () => {
+    const destination = await ready('hostile', { url: server.hostileUrl });
+    const batch = makeBatch('hostile', makeRows(6000));
+    const [landed, added] = [batch.rows.slice(0, 10), makeRows(3)];
+    await destination.write(batch, never);
+    await destination.check(['hostile'], never);
+    // Another order, and further rows: it is found by what is in the table, all of which has to be seen.
+    const mixed = [...landed, ...added, ...batch.rows.slice(10)];
+    await destination.write(makeBatch('hostile', mixed), never);
+    expect(await count('hostile')).to.equal(6003);
+    const ids: string[] = [];
+    const range = { from: 0, to: Number.MAX_SAFE_INTEGER };
+    for await (const some of destination.requestIds?.('hostile', range, never) ?? []) ids.push(...some);
+    expect(ids).to.have.lengthOf(6003);
+    expect(await destination.latest?.('hostile', 10, never)).to.have.lengthOf(10);
+  });
+
+  it('repeats nothing of a row that a column cannot be made of', async () => {
+    await server.sql(
+      `CREATE TABLE numbers (${columns.join(', ')}, n UInt64 DEFAULT toUInt64(__kdd_request_body))
+       ENGINE = ${engineOf('numbers')} ORDER BY __kdd_request_id`,
+    );
+    const batch = makeBatch('numbers', [makeRow('"somebody@example.com"')]);
+    const error = await refused((await ready('numbers')).write(batch, never));
+    expect(instructionOf(error), error.message).to.equal('permanent');
+    expect(error).to.have.property('code').that.matches(/^\d+$/);
+    expect(inspect(error, { depth: 9 })).to.not.include('somebody');
+  });
+
+  describe('when the INSERT itself fails', () => {
+    let proxy: FaultProxy;
+    const isInsert = ({ path, body }: Passing) => /INSERT/.test(decodeURIComponent(path) + body.toString());
+    const through = (table: string) =>
+      ready(table, { url: urlWith(server.url, { port: new URL(proxy.url).port }) });
+    /** What goes wrong with the first INSERT that has rows, and whether they are in the table then. */
+    const ways: Readonly<Record<string, readonly [Between, landed: boolean]>> = {
+      'is lost on its way': [() => Promise.reject(new Cut()), false],
+      'loses its answer': [(_, next) => next().then(() => Promise.reject(new Cut())), true],
+      'is called an error though it has landed': [(_, next) => next().then(() => unknownStatus), true],
+    };
+    const unknownStatus = {
+      status: 500,
+      headers: { 'x-clickhouse-exception-code': '319' },
+      body: Buffer.from(
+        'Code: 319. DB::Exception: Unknown status, client must retry. (UNKNOWN_STATUS_OF_INSERT)',
+      ),
+    };
+
+    before(async () => {
+      proxy = new FaultProxy('http', new URL(server.url).origin);
+      await proxy.start();
+    });
+    afterEach(() => {
+      proxy.between = (_, next) => next();
+    });
+    after(() => proxy.stop());
+
+    for (const [at, [what, [between, landed]]] of Object.entries(ways).entries()) {
+      it(`lands a batch once whose INSERT ${what}`, async () => {
+        const table = `insert_${at}`;
+        const destination = await through(table);
+        const batch = makeBatch(table, makeRows(3));
+        proxy.between = (request, next) => (isInsert(request) ? between(request, next) : next());
+        expect(instructionOf(await refused(destination.write(batch, never)))).to.equal('retry');
+        expect(await count(table)).to.equal(landed ? 3 : 0);
+        proxy.between = (_, next) => next();
+        await destination.write(batch, never);
+        expect(await count(table)).to.equal(3);
+      });
+    }
+
+    it('says that a batch has landed whose INSERT is answered after it was given up', async () => {
+      const destination = await through('late');
+      const abort = new AbortController();
+      proxy.between = async (request, next) => {
+        const answer = await next();
+        if (isInsert(request)) abort.abort();
+        return answer;
+      };
+      await destination.write(makeBatch('late', makeRows(3)), abort.signal);
+      expect(await count('late')).to.equal(3);
+    });
   });
 
   describe('over TLS', () => {

@@ -53,6 +53,11 @@ export class TestClickhouse {
     return `http://hookline:${this.password}@127.0.0.1:${this.#port}/test`;
   }
 
+  /** The same, of a user whose profile limits and cuts whatever it can. */
+  get hostileUrl(): string {
+    return this.url.replace('hookline', 'hostile');
+  }
+
   /** The same over TLS, with a certificate for `db.example.com` and 127.0.0.1 that `ca` has signed. */
   get secureUrl(): string {
     return this.url.replace('http:', 'https:').replace(`:${this.#port}`, `:${this.#securePort}`);
@@ -123,10 +128,24 @@ export class TestClickhouse {
     await writeFile(
       join(folder, 'users.xml'),
       `<yandex>
-        <profiles><default/><reader><readonly>1</readonly></reader></profiles>
+        <profiles>
+          <default/><reader><readonly>1</readonly></reader>
+          <hostile>
+            <max_result_rows>1</max_result_rows><result_overflow_mode>break</result_overflow_mode>
+            <max_rows_to_read>1</max_rows_to_read><read_overflow_mode>break</read_overflow_mode>
+            <max_rows_in_set>1</max_rows_in_set><set_overflow_mode>break</set_overflow_mode>
+            <max_block_size>1</max_block_size>
+            <max_query_size>1000</max_query_size>
+            <max_execution_time>0.001</max_execution_time>
+            <insert_deduplicate>0</insert_deduplicate>
+            <force_primary_key>1</force_primary_key>
+            <extremes>1</extremes>
+          </hostile>
+        </profiles>
         <quotas><default/></quotas>
         <users>
           ${user('hookline', this.password, 'default')}
+          ${user('hostile', this.password, 'hostile')}
           ${user('reader', this.readerPassword, 'reader')}
         </users>
       </yandex>`,

@@ -27,11 +27,18 @@ describe('what ClickHouse is sent', () => {
 
   it('quotes names, and puts them into the engine as file names', () => {
     expect(quoteName('a`b\\c')).to.equal('`a\\`b\\\\c`');
-    expect(creationOf("it's", "ReplicatedMergeTree('/{table}', 'r')")).to.include("('/it%27s', 'r')");
+    expect(creationOf("it's", "ReplicatedMergeTree('/{table}', 'r')", false)).to.include("('/it%27s', 'r')");
   });
 
   it('asks a plain MergeTree to remember blocks', () => {
-    expect(creationOf('t', 'MergeTree')).to.match(/SETTINGS non_replicated_deduplication_window = 1000$/);
-    expect(creationOf('t', 'ReplicatedMergeTree')).not.to.include('SETTINGS');
+    const window = 'SETTINGS non_replicated_deduplication_window = 1000';
+    expect(creationOf('t', 'MergeTree', false).endsWith(window)).to.equal(true);
+    expect(creationOf('t', 'ReplicatedMergeTree', false)).not.to.include('SETTINGS');
+  });
+
+  it('asks for parts that are flushed before they are answered', () => {
+    for (const engine of ['MergeTree', "ReplicatedMergeTree('/t', 'r')"]) {
+      expect(creationOf('t', engine, true)).to.match(/fsync_after_insert = 1, fsync_part_directory = 1$/);
+    }
   });
 });
