@@ -38,6 +38,8 @@ const needs = {
   },
 } satisfies Record<string, Need>;
 
+/** What Snowflake itself says of a text that its column does not take. */
+const textTooLong = '100078';
 const bodyColumn = chartColumns.at(-1)?.name;
 
 /**
@@ -167,6 +169,7 @@ export class SnowflakeDestination implements Destination {
     const table = this.#schema.quote(batch.table);
     throw new PermanentError(
       `a body of ${formatBytes(row.body.length)} is longer than ${table} takes (${limit.characters} characters, ${formatBytes(limit.bytes)}); run: ALTER TABLE ${table} ALTER COLUMN ${bodyColumn} SET DATA TYPE VARCHAR(134217728), and replay`,
+      { code: textTooLong },
     );
   }
 

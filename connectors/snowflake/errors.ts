@@ -74,7 +74,9 @@ export function instructed(error: unknown, doing: string, grant?: string): unkno
   const after = `(${code}${state}${queryOf(error)})${hint === undefined ? '' : `; ${hint}`}`;
   const verdict = verdictOf(told);
   // The server may quote the row that it fails at. The error itself holds the whole answer, so it is no cause.
-  if (verdict === 'permanent') return new PermanentError(`${doing}: Snowflake refuses a row ${after}`);
+  if (verdict === 'permanent') {
+    return new PermanentError(`${doing}: Snowflake refuses a row ${after}`, { code });
+  }
   // There is no row in what fails before it runs: a login, a compilation, a request.
   const known = verdict === 'config' || (number >= 390_000 && number < 420_000);
   const message = `${doing}: ${known ? withoutEnd(messageOf(error)) : 'it failed'} ${after}`;

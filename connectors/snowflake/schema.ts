@@ -5,8 +5,8 @@ import type { SnowflakeOptions } from './options.js';
 import { type Found, quoteText, type Session } from './session.js';
 import { type Column, columnOf, creationOf, type Expected, listOf, misfit } from './table.js';
 
-/** The kinds of SHOW OBJECTS that take no COPY. */
-const noTable = /VIEW|DYNAMIC|EXTERNAL|EVENT/;
+/** The kinds of SHOW OBJECTS that take no COPY, or that are gone with their session. */
+const noTable = /VIEW|DYNAMIC|EXTERNAL|EVENT|TEMPORARY/;
 
 /** What the role must be able to do with a table: privileges, and a statement that only compiles with them. */
 export interface Need {

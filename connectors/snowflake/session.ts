@@ -12,14 +12,19 @@ export type Found = Readonly<Record<string, unknown>>;
 const goodbyeTimeout = 2000;
 
 /**
- * For each session:
- * - AUTOCOMMIT, quoted names and time zone as SQL has them by default, whatever the account's parameters say;
+ * For each session, whatever the parameters of the account and the user say:
+ * - AUTOCOMMIT, quoted names and time zone as SQL has them by default;
+ * - a transaction in which a statement has failed is over, and what a lost client has begun is cancelled;
  * - a lock is waited for as long as it takes Snowflake to roll back a transaction that a killed process has
  *   left with it (5 minutes), and not for 12 hours;
- * - a transaction in which a statement has failed is over.
+ * - it is our own signal that ends a statement, and not a limit for people's queries: a day, as 0 is none;
+ * - a result has all of its rows, or a list of request ids would end too soon;
+ * - a table that is made compares text byte by byte.
  */
 const settings = `ALTER SESSION SET AUTOCOMMIT = TRUE, QUOTED_IDENTIFIERS_IGNORE_CASE = FALSE,
-  TIMEZONE = 'UTC', LOCK_TIMEOUT = 360, ABORT_DETACHED_QUERY = TRUE, TRANSACTION_ABORT_ON_ERROR = TRUE`;
+  TIMEZONE = 'UTC', LOCK_TIMEOUT = 360, ABORT_DETACHED_QUERY = TRUE, TRANSACTION_ABORT_ON_ERROR = TRUE,
+  STATEMENT_TIMEOUT_IN_SECONDS = 86400, STATEMENT_QUEUED_TIMEOUT_IN_SECONDS = 0, ROWS_PER_RESULTSET = 0,
+  DEFAULT_DDL_COLLATION = ''`;
 
 /** One session of Snowflake. Once anything has failed in it, it is ended and never used again. */
 export class Session {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { instructed, isEnded } from '../../../connectors/snowflake/errors.js';
 import { type Instruction, instructionOf, messageOf, RetryableError } from '../../../core/index.js';
@@ -74,6 +75,16 @@ describe('the errors of snowflake', () => {
     expect(message).to.match(
       /^writing: said \(3001, SQLSTATE 42501\); run: GRANT INSERT ON TABLE T TO ROLE R;$/,
     );
+  });
+
+  it("bear Snowflake's number where they refuse a row, and nothing of the row", () => {
+    const said = Object.assign(new Error("Numeric value 'somebody' is not recognized"), {
+      code: '100038',
+      sqlState: '22018',
+    });
+    const error = told(said) as Error;
+    expect(error).to.include({ code: '100038' });
+    expect(inspect(error, { depth: 9 })).to.not.include('somebody');
   });
 
   it('hold nothing of the SDK’s error, on which the answer hangs', () => {

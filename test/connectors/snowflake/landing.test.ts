@@ -76,6 +76,34 @@ describe('landing in snowflake, on a double with the transactions of its documen
     expect(double.seen.filter((line) => line.endsWith(' COMMIT'))).to.have.length(1);
   });
 
+  it('sets whatever parameter of account or user could hurt, before anything else', async () => {
+    const first = new Map<string, string>();
+    double.before = async (sql, session) => {
+      if (!first.has(session)) first.set(session, sql);
+      return undefined;
+    };
+    await (await ready()).write(batch(), never);
+    for (const sql of first.values()) {
+      for (const parameter of [
+        'AUTOCOMMIT = TRUE',
+        'QUOTED_IDENTIFIERS_IGNORE_CASE = FALSE',
+        "TIMEZONE = 'UTC'",
+        'LOCK_TIMEOUT = 360',
+        'ABORT_DETACHED_QUERY = TRUE',
+        'TRANSACTION_ABORT_ON_ERROR = TRUE',
+        'STATEMENT_TIMEOUT_IN_SECONDS = 86400',
+        'STATEMENT_QUEUED_TIMEOUT_IN_SECONDS = 0',
+        'ROWS_PER_RESULTSET = 0',
+        "DEFAULT_DDL_COLLATION = ''",
+      ]) {
+        expect(sql)
+          .to.match(/^ALTER SESSION SET /)
+          .and.include(parameter);
+      }
+    }
+    expect(first.size).to.be.above(0);
+  });
+
   it('copies nothing of a batch that has landed', async () => {
     const destination = await ready();
     const same = batch();
