@@ -47,7 +47,7 @@ const reasons: Readonly<Record<string, Verdict>> = {
   userRateLimitExceeded: 'retry',
 };
 
-/** https://grpc.io/docs/guides/status-codes; INVALID_ARGUMENT is judged by whoever knows what was sent. */
+/** https://grpc.io/docs/guides/status-codes; INVALID_ARGUMENT of rows is judged by who has sent them. */
 const statuses: Readonly<Record<string, Verdict>> = {
   PERMISSION_DENIED: 'config',
   UNAUTHENTICATED: 'config',
@@ -85,7 +85,7 @@ export function errorOf(refusal: Refusal, doing: string, verdict = verdictOf(ref
   const help = hint ?? advice[code];
   const message = `${doing}: ${what}${help === undefined ? '' : `; ${help}`}`;
   if (verdict === 'config') return new ConfigError(message);
-  if (verdict === 'permanent') return new PermanentError(message);
+  if (verdict === 'permanent') return new PermanentError(message, { code });
   return new RetryableError(message, delay === undefined ? {} : { delay });
 }
 

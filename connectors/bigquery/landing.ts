@@ -110,6 +110,7 @@ export class Landing {
     if (batch.rows.some(isTooLong)) {
       throw new PermanentError(
         `${this.#writing(batch)}: a row is longer than BigQuery takes: 100 MB as a line of JSON`,
+        { code: 'invalid' },
       );
     }
     const load = {
@@ -188,8 +189,9 @@ export class Landing {
     return broken === undefined ? error : errorOf(broken, doing);
   }
 
-  #verdict({ refusal }: StreamRefused, table: string, storageCode: string | undefined): Verdict {
-    if (refusal.code === 'ROW_ERRORS') return 'permanent';
+  #verdict({ refusal, isOfRows }: StreamRefused, table: string, storageCode: string | undefined): Verdict {
+    // Of a table that was just made BigQuery may not know the columns everywhere.
+    if (isOfRows) return this.#dataset.isNew(table) && refusal.code !== 'ROW_ERRORS' ? 'retry' : 'permanent';
     const missing = refusal.code === 'NOT_FOUND' || storageCode === 'TABLE_NOT_FOUND';
     if (missing) return this.#dataset.isNew(table) || this.#dataset.isNew(ledgerName) ? 'retry' : 'config';
     return verdictOf(refusal);

@@ -107,7 +107,8 @@ export class Service {
         validateStatus: (status) => status !== 401,
       });
       if (status >= 200 && status < 300) return data;
-      throw new Refused(refusalOf(status, data, headers.get('retry-after')));
+      const refusal = refusalOf(status, data, headers.get('retry-after'));
+      throw new Refused(upload === undefined ? refusal : withoutText(refusal));
     } catch (error) {
       upload?.stream.destroy();
       signal.throwIfAborted();
@@ -151,6 +152,11 @@ export class Service {
 /** An answer of the service that gives tokens: `{"error": "invalid_grant"}`. */
 function isToken(data: unknown): boolean {
   return typeof data === 'object' && data !== null && typeof (data as { error?: unknown }).error === 'string';
+}
+
+/** What is said of an upload may quote a row of it. */
+function withoutText<R extends Refusal>({ text: _, ...refusal }: R): Omit<R, 'text'> {
+  return refusal;
 }
 
 function isFetch(error: unknown): boolean {

@@ -11,11 +11,14 @@ export class StreamRefused extends Error {
   readonly refusal: Refusal;
   /** As storage.proto names it: `STREAM_ALREADY_COMMITTED`. */
   readonly storageCode: string | undefined;
+  /** It is the rows that are refused. */
+  readonly isOfRows: boolean;
 
-  constructor(refusal: Refusal, storageCode?: string) {
+  constructor(refusal: Refusal, storageCode?: string, isOfRows = false) {
     super(refusal.code);
     this.refusal = refusal;
     this.storageCode = storageCode;
+    this.isOfRows = isOfRows;
   }
 }
 
@@ -33,22 +36,30 @@ const storageCodes = [
 /** An answer that is no success is an answer all the same. Its text may quote a row: it is left out. */
 export function checkAppend({ error, rowErrors, appendResult }: AppendAnswer): void {
   if (rowErrors !== undefined && rowErrors !== null && rowErrors.length > 0) {
-    throw new StreamRefused({ code: 'ROW_ERRORS' });
+    throw new StreamRefused({ code: 'ROW_ERRORS' }, undefined, true);
   }
-  if (error) throw new StreamRefused({ code: nameOf(Number(error.code)) });
+  if (error) {
+    const code = nameOf(Number(error.code));
+    throw new StreamRefused({ code }, undefined, code === 'INVALID_ARGUMENT');
+  }
   if (!appendResult) throw new StreamRefused({ code: 'UNKNOWN' });
 }
 
-/** What gRPC's error says, as a refusal. Its text may quote a row where an argument is at fault. */
-export function refused(error: unknown): unknown {
+/** Whose text is of rights, names and quotas. That of any other may quote a row. */
+const tellable = ['PERMISSION_DENIED', 'UNAUTHENTICATED', 'NOT_FOUND', 'RESOURCE_EXHAUSTED', 'UNAVAILABLE'];
+
+/** What gRPC's error says, as a refusal. @param ofRows whether rows were sent */
+export function refused(error: unknown, ofRows = false): unknown {
   const { code, details, metadata } = (error ?? {}) as Partial<grpc.ServiceError>;
   if (typeof code !== 'number') return error;
   const [trailer] = metadata?.get('grpc-status-details-bin') ?? [];
   const { delay, storageCode } = trailer instanceof Uint8Array ? detailsOf(trailer) : {};
-  const text = code === sdk().grpc.status.INVALID_ARGUMENT ? undefined : details;
+  const name = nameOf(code);
+  const text = tellable.includes(name) ? details : undefined;
   return new StreamRefused(
-    { code: nameOf(code), ...(text !== undefined && { text }), ...(delay !== undefined && { delay }) },
+    { code: name, ...(text !== undefined && { text }), ...(delay !== undefined && { delay }) },
     storageCode === undefined ? undefined : storageCodes[storageCode],
+    ofRows && name === 'INVALID_ARGUMENT',
   );
 }
 

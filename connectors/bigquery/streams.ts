@@ -107,7 +107,7 @@ export class Streams {
       call.end();
     } catch (error) {
       signal.throwIfAborted();
-      throw refused(error);
+      throw refused(error, true);
     } finally {
       signal.removeEventListener('abort', cancel);
       call.on('error', () => {});

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { instantiate, makeBatch, makeRow } from 'hookline/conformance';
 import { type Batch, type Destination, instructionOf, messageOf, type RetryableError } from 'hookline/plugin';
@@ -270,6 +271,7 @@ describe('the bigquery destination, with faults between it and goccy/bigquery-em
         : await next();
     const error = await failure(destination.write(batchOf('leads'), never));
     expect(instructionOf(error)).to.equal('permanent');
+    expect(error).to.include({ code: 'invalid' });
     expect(messageOf(error)).not.to.include('unspeakable');
   });
 
@@ -319,8 +321,36 @@ describe('the bigquery destination, with faults between it and goccy/bigquery-em
       path.endsWith('/AppendRows') ? { ...unary, body: frame(message) } : await next();
     const error = await failure(destination.write(batchOf('leads'), never));
     expect(instructionOf(error)).to.equal('permanent');
+    expect(error).to.include({ code: 'ROW_ERRORS' });
     expect(messageOf(error)).not.to.include('unspeakable');
     await holds();
+  });
+
+  it('calls rows that an append refuses as such permanent, and repeats nothing that any call says of them', async () => {
+    const maker = await ready();
+    // Whoever has made a table waits for it to be known.
+    const destination = make();
+    await destination.open(never);
+    for (const [code, instruction] of [
+      [3, 'permanent'],
+      [9, 'retry'],
+      [13, 'retry'],
+    ] as const) {
+      server.fault = async ({ path }, next) =>
+        path.endsWith('/AppendRows') ? grpcRefusal(code, 'near "unspeakable"') : await next();
+      const error = await failure(destination.write(batchOf('leads'), never));
+      expect(instructionOf(error), `${code}`).to.equal(instruction);
+      expect(inspect(error, { depth: 9 })).not.to.include('unspeakable');
+    }
+    const uploading = await ready({ method: 'load-job' });
+    server.fault = async (request, next) =>
+      isJob(request) && request.path.startsWith('/upload')
+        ? json(400, { error: { code: 400, message: 'near "unspeakable"', errors: [{ reason: 'invalid' }] } })
+        : await next();
+    const error = await failure(uploading.write(batchOf('leads'), never));
+    expect(inspect(error, { depth: 9 })).not.to.include('unspeakable');
+    server.fault = (_, next) => next();
+    await maker.write(batchOf('leads'), never);
   });
 
   it('calls an error within the success of an append or a commit an error (recorded answers)', async () => {
