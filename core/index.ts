@@ -14,7 +14,7 @@ export {
 export { type Key, key, keys } from './keys.js';
 export type { Logger } from './logger.js';
 export type { Count, Labels, Level, Metrics } from './metrics.js';
-export { bytes, duration, formatBytes, path, secret } from './options.js';
+export { bytes, duration, fileMode, formatBytes, path, secret } from './options.js';
 export {
   contractVersion,
   type DestinationDefaults,

@@ -77,6 +77,23 @@ export function duration() {
   return quantity('duration', durations, '1s');
 }
 
+/**
+ * Who may read and write files that are made: `0600`, `0640`, `0644`. Parsed to such a text. YAML reads an
+ * unquoted 0640 as the number 640, and 0o640 as 416: both are meant so.
+ */
+export function fileMode() {
+  const error = 'expected who may read and write, such as 0600, 0640 or 0644';
+  return z
+    .union([z.string(), z.number()], { error })
+    .transform((value, context) => {
+      const octal = typeof value === 'number' && value <= 0o666 ? value.toString(8) : String(value);
+      if (/^0?6[0246]{2}$/.test(octal)) return `0${octal.slice(-3)}`;
+      context.issues.push({ code: 'custom', message: error, input: value });
+      return z.NEVER;
+    })
+    .meta({ pattern: '^0?6[0246]{2}$' });
+}
+
 /** A text that is masked wherever configuration is shown. */
 export function secret() {
   return z.string().min(1).meta({ secret: true });

@@ -1,4 +1,4 @@
-import { ConfigError, instructionOf, RetryableError } from 'hookline/plugin';
+import { ConfigError, instructionOf, messageOf, RetryableError } from 'hookline/plugin';
 import { Gone } from './store.js';
 
 /** The permission that a request needs. https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html */
@@ -13,8 +13,19 @@ const actions: Readonly<Record<string, string>> = {
 const access = 'check accessKeyId and secretAccessKey';
 const kms = 'check kmsKeyId, and that the user may use the key (kms:GenerateDataKey, kms:Decrypt)';
 
+/** Refusals of a request that may pass when it is sent again. */
+const passing = new Set([
+  'RequestTimeout',
+  'IncompleteBody',
+  'BadDigest',
+  'InvalidDigest',
+  'XAmzContentSHA256Mismatch',
+  'OperationAborted',
+  'ConditionalRequestConflict',
+]);
+
 /**
- * Set-ups that are at fault, by S3's code; all the rest is retried.
+ * Set-ups that are at fault, by S3's code.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
 const config: Readonly<Record<string, string>> = {
@@ -35,6 +46,9 @@ const config: Readonly<Record<string, string>> = {
   IllegalLocationConstraintException: 'the bucket is in another region: correct region',
   RequestTimeTooSkewed: "set this machine's clock",
   MethodNotAllowed: 'what answers there does not speak S3: check endpoint',
+  // MinIO says so of `encryption` without a KMS: https://min.io/docs/minio/linux/operations/server-side-encryption.html
+  NotImplemented: 'the store does not do that: without a KMS take `encryption` out, or configure one',
+  InvalidObjectState: 'the files are archived: restore them, and keep them out of the lifecycle rule',
   'KMS.DisabledException': kms,
   'KMS.InvalidStateException': kms,
   'KMS.KMSInvalidKeyUsageException': kms,
@@ -48,7 +62,10 @@ const network: Readonly<Record<string, string>> = {
 };
 
 /** Node's codes for a certificate that is not to be trusted, and what OpenSSL says. */
-const tls = /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|EPROTO)/;
+const tls = /^(ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+/** What OpenSSL says of an answer that is none of TLS, and Node of one that is none of HTTP. */
+const noTls = /^(EPROTO|ERR_SSL_WRONG_VERSION_NUMBER|ERR_SSL_PACKET_LENGTH_TOO_LONG)$/;
+const noHttp = /^HPE_/;
 
 interface SdkError extends Error {
   readonly code?: unknown;
@@ -59,7 +76,7 @@ interface SdkError extends Error {
 /** S3's code, or the system's; a HEAD has the status alone. */
 export function codeOf(error: unknown): string {
   const { name, code } = error as SdkError;
-  if (typeof code === 'string' && /^(E[A-Z]+|ERR_|CERT_|DEPTH_|SELF_|UNABLE_)/.test(code)) return code;
+  if (typeof code === 'string' && /^(E[A-Z]+|ERR_|HPE_|CERT_|DEPTH_|SELF_|UNABLE_)/.test(code)) return code;
   return String(name);
 }
 
@@ -78,7 +95,14 @@ export function instructedBucket(error: unknown, doing: string, operation: strin
   const what = `${doing}: ${operation} ${code === 'Error' ? 'failed' : code}${status === undefined ? '' : ` (${status})`}`;
   const known = config[code];
   if (known !== undefined) return new ConfigError(`${what}; ${known}`);
+  if (noTls.test(code))
+    return new ConfigError(`${what}; it does not speak TLS: has endpoint the right port, or is it http://?`);
+  if (noHttp.test(code))
+    return new ConfigError(
+      `${what}; it does not speak HTTP: has endpoint the right port, or is it https://?`,
+    );
   if (tls.test(code)) return new ConfigError(`${what}; its certificate is not one that this machine trusts`);
+  if (isOfSdk(error)) return new ConfigError(`${what}; the SDK refuses it: ${messageOf(error)}`);
   if (code === 'SlowDown' || status === 429 || status === undefined || status >= 500) {
     const hint = network[code];
     return new RetryableError(`${what}${hint === undefined ? '' : `; ${hint}`}`, delayOf(error));
@@ -91,7 +115,16 @@ export function instructedBucket(error: unknown, doing: string, operation: strin
   if (status === 301) return new ConfigError(`${what}; the bucket is in another region: correct region`);
   if (operation === 'HeadBucket' && status === 404)
     return new ConfigError(`${what}; ${config['NoSuchBucket']}`);
-  return new RetryableError(what);
+  // 404 is of what was there a moment ago.
+  if (passing.has(code) || status === 404 || status === 408 || status === 409)
+    return new RetryableError(what);
+  return new ConfigError(`${what}; the store refuses it as such: check endpoint, bucket and encryption`);
+}
+
+/** Options that do not go together, such as an access point beside an endpoint: no request was sent. */
+function isOfSdk({ name, code, $metadata, $response }: SdkError): boolean {
+  if (code !== undefined || $metadata?.httpStatusCode !== undefined || $response !== undefined) return false;
+  return name === 'Error' || name === 'EndpointError';
 }
 
 function delayOf(error: SdkError): { delay?: number } {

@@ -53,7 +53,8 @@ export class BucketStore implements Store {
       await this.#put(doing, key, Buffer.alloc(0), { IfMatch: '"0"' }, signal);
     } catch (error) {
       if (error instanceof Unmet) return;
-      throw error;
+      if (!(error instanceof Unconditional)) throw error;
+      await this.#put(doing, key, Buffer.alloc(0), {}, signal);
     }
     // A store that knows no conditions has made it.
     await this.remove([key], signal);
@@ -146,8 +147,10 @@ export class BucketStore implements Store {
     } catch (error) {
       if (error instanceof Unmet) return false;
       if (!(error instanceof Unconditional)) throw error;
+      await this.#put(doing, key, body, {}, signal);
+      // Only now is it sure what it does not know: it may be the encryption.
       this.#conditional = false;
-      return await this.create(key, draft, signal);
+      return true;
     }
   }
 

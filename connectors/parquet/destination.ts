@@ -160,10 +160,10 @@ export class ParquetDestination implements Destination {
 }
 
 function storeOf(options: ParquetOptions, metrics: Metrics): Store {
-  const { path, bucket } = options;
+  const { path, bucket, mode } = options;
   if (bucket !== undefined) {
     const requests = metrics.counter('hookline_parquet_requests_total', 'Requests to S3', ['operation']);
     return new BucketStore({ ...options, bucket }, requests);
   }
-  return new FolderStore(path as string);
+  return new FolderStore(path as string, Number.parseInt(mode, 8));
 }

@@ -1,6 +1,6 @@
-import { link, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, link, open, rename, rm, stat } from 'node:fs/promises';
 
-/** What a file system says that has no links. */
+/** What a file system says that has no links, or no modes. */
 const unlinked = ['EPERM', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'];
 
 /** Whether the file system that a file is on has links: then `put` is sure to make a name but once. */
@@ -28,6 +28,18 @@ export async function put(draft: string, path: string): Promise<boolean> {
     await rename(draft, path);
   }
   return true;
+}
+
+/** Where a file system knows no modes, whoever has mounted it says who may read. */
+export async function setMode(path: string, mode: number): Promise<void> {
+  await chmod(path, mode).catch((error: NodeJS.ErrnoException) => {
+    if (!unlinked.includes(error.code ?? '')) throw error;
+  });
+}
+
+/** A folder's mode: who may read its files may enter it. */
+export function enterable(mode: number): number {
+  return mode | ((mode & 0o444) >> 2);
 }
 
 /** Without it a power cut could take a file's contents, or a folder's new names, away. */

@@ -13,6 +13,9 @@ const system: Readonly<Record<string, string>> = {
 
 const room = 'make room there';
 
+/** What a file system says that cannot flush a folder. */
+const unflushed = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EBADF'];
+
 /** The instruction that an error of a file system amounts to. */
 export function instructedFolder(error: unknown, doing: string): unknown {
   if (instructionOf(error) !== undefined || error instanceof Gone) return error;
@@ -21,6 +24,11 @@ export function instructedFolder(error: unknown, doing: string): unknown {
   const advice = system[code];
   if (advice !== undefined)
     return new ConfigError(`${doing}: ${syscall} ${code}; ${advice}`, { cause: error });
+  if (syscall === 'fsync' && unflushed.includes(code)) {
+    const why =
+      'its file system cannot flush a folder, so a power cut could take rows away: choose another one';
+    return new ConfigError(`${doing}: ${syscall} ${code}; ${why}`, { cause: error });
+  }
   const hint = code === 'ENOSPC' || code === 'EDQUOT' ? `; ${room}` : '';
   return new RetryableError(`${doing}: ${syscall} ${code}${hint}`, { cause: error });
 }

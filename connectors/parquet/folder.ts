@@ -3,7 +3,7 @@ import type { Dirent } from 'node:fs';
 import { access, constants, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { ConfigError } from 'hookline/plugin';
-import { hasLinks, ignoring, put, sync } from './disk.js';
+import { enterable, hasLinks, ignoring, put, setMode, sync } from './disk.js';
 import { instructedFolder } from './errors.js';
 import { ownFolder } from './name.js';
 import { Gone, type Store, type StoredFile } from './store.js';
@@ -14,11 +14,14 @@ const draftAge = 24 * 3_600_000;
 /** A lake in a folder. A file is written aside, flushed, and linked to its name: so it is there at once, whole. */
 export class FolderStore implements Store {
   readonly root: string;
+  /** Of files that it makes, whatever the process's umask. */
+  readonly #mode: number;
   /** Folders that are there and are flushed, as far as this process knows. */
   readonly #made = new Set<string>();
 
-  constructor(root: string) {
+  constructor(root: string, mode: number) {
     this.root = root;
+    this.#mode = mode;
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -101,7 +104,8 @@ export class FolderStore implements Store {
     const path = join(this.#drafts, `${randomUUID()}.draft`);
     try {
       await this.#do('writing a draft', undefined, async () => {
-        await this.#make(this.#drafts);
+        // Others have no business with what is half written, and with what DuckDB itself makes there.
+        await this.#make(this.#drafts, 0o700);
         await (await open(path, 'wx')).close();
       });
       return await task(path);
@@ -113,6 +117,7 @@ export class FolderStore implements Store {
   async create(key: string, draft: string, signal: AbortSignal): Promise<boolean> {
     return await this.#do(`making ${key}`, signal, async () => {
       const path = join(this.root, key);
+      await setMode(draft, this.#mode);
       await sync(draft);
       await this.#make(dirname(path));
       signal.throwIfAborted();
@@ -159,15 +164,19 @@ export class FolderStore implements Store {
     while ((await stat(there).catch(ignoring('ENOENT', undefined))) === undefined) there = dirname(there);
     if (!(await stat(there)).isDirectory()) throw new ConfigError(`${there} is no folder`);
     await access(there, constants.R_OK | constants.W_OK | constants.X_OK);
+    // A file system that cannot would lose files, or names, in a power cut.
+    await sync(there);
   }
 
   /** With the folders above it; a new one survives a power cut once the one above it is flushed too. */
-  async #make(folder: string): Promise<void> {
+  async #make(folder: string, mode = enterable(this.#mode)): Promise<void> {
     if (this.#made.has(folder) && (await stat(folder).catch(ignoring('ENOENT', undefined))) !== undefined)
       return;
-    const made = relative(this.root, folder) === '' ? undefined : dirname(folder);
-    if (made !== undefined) await this.#make(made);
-    await mkdir(folder, { recursive: true });
+    if (relative(this.root, folder) !== '') await this.#make(dirname(folder));
+    const first = await mkdir(folder, { recursive: true });
+    for (let made = folder; first !== undefined && made.length >= first.length; made = dirname(made)) {
+      await setMode(made, mode);
+    }
     await sync(dirname(folder));
     this.#made.add(folder);
   }

@@ -1,4 +1,4 @@
-import { bytes, duration, path, secret } from 'hookline/plugin';
+import { bytes, duration, fileMode, path, secret } from 'hookline/plugin';
 import { z } from 'zod';
 
 const mib = 1024 ** 2;
@@ -19,6 +19,9 @@ const ofBucket = [
 export const config = z
   .object({
     path: path().optional().describe('The folder of the lake; it is made when it is missing'),
+    mode: fileMode()
+      .prefault('0600')
+      .describe('Who may read and write the files in the folder; folders can be entered by who may read'),
     bucket: z.string().min(3).max(63).optional().describe('Or its bucket, on S3 or whatever speaks S3'),
     prefix: z
       .string()

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { absent, destinationClaims, instantiate, makeBatch, makeRow } from 'hookline/conformance';
 import { type Destination, instructionOf, messageOf } from 'hookline/plugin';
@@ -171,6 +171,40 @@ describe('the parquet destination in a folder', () => {
       await destination.ensureTable('visits', never);
       expect(await filesOf(root)).to.deep.equal(['_hookline/drafts/new.draft']);
     });
+
+    for (const [mode, file, directory] of [
+      [undefined, '600', '700'],
+      ['0640', '640', '750'],
+      [644, '644', '755'],
+      [0o666, '666', '777'],
+    ] as const) {
+      it(`have the mode ${mode ?? 'of their owner alone'}, and their folders that of who may read, whatever the umask`, async () => {
+        for (const umask of [0o022, 0o077]) {
+          const before = process.umask(umask);
+          const path = join(root, `${umask}`, 'lake');
+          const destination = instantiate(plugin, { path, ...(mode !== undefined && { mode }) });
+          opened.push(destination);
+          try {
+            await destination.open(never);
+            await destination.ensureTable('leads', never);
+            for (let n = 0; n < 2; n++)
+              await destination.write(makeBatch('leads', [makeRow(), makeRow()]), never);
+            await destination.compact?.('leads', false, never);
+          } finally {
+            process.umask(before);
+          }
+          const entries = await readdir(dirname(path), { recursive: true, withFileTypes: true });
+          const modes = { file: new Set<string>(), directory: new Set<string>() };
+          for (const entry of entries) {
+            const found = (await stat(join(entry.parentPath, entry.name))).mode & 0o777;
+            const drafts = entry.name === 'drafts' ? expect(found).to.equal(0o700) : undefined;
+            if (drafts === undefined) modes[entry.isFile() ? 'file' : 'directory'].add(found.toString(8));
+          }
+          expect([...modes.file]).to.deep.equal([file]);
+          expect([...modes.directory]).to.deep.equal([directory]);
+        }
+      });
+    }
 
     it('on a full disk wait, and none is lost or doubled once there is room', async function () {
       const disk = await smallDisk(this);

@@ -31,6 +31,17 @@ describe('the options of parquet', () => {
     expect(config.parse({ bucket: 'lake', prefix: 'raw/hooks/' }).prefix).to.equal('raw/hooks');
   });
 
+  it('take a mode as it is written in octal, in quotes or not, and no other', () => {
+    for (const mode of ['0640', '640', 640, 0o640]) {
+      expect(config.parse({ path: './lake', mode }).mode).to.equal('0640');
+    }
+    for (const mode of ['0777', 777, '0400', 0o755, 'u=rw', 6]) {
+      expect(faults({ path: './lake', mode })).to.deep.equal([
+        'mode expected who may read and write, such as 0600, 0640 or 0644',
+      ]);
+    }
+  });
+
   for (const [options, fault] of [
     [{}, 'path expected either path, a folder, or bucket, on S3'],
     [{ path: 'x', bucket: 'lake' }, 'path expected either path, a folder, or bucket, on S3'],
