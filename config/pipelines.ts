@@ -4,6 +4,7 @@ import type { Path } from './path.js';
 import { pipelineSchema } from './sections.js';
 import { readSignature } from './signatures.js';
 import type { Source } from './source.js';
+import { TableNames } from './table-names.js';
 import { type Entry, isNothing, pointOf } from './tree.js';
 import { validate } from './validate.js';
 import { didYouMean, known } from './wording.js';
@@ -23,6 +24,7 @@ export function readPipelines(
     return pipelines;
   }
   const seen = new Map<string, Entry>();
+  const tables = new TableNames(source, destinations);
   for (const [id, pipeline] of node.entries) {
     const path = ['pipelines', id];
     const meant = checkId(source, id, pipeline, path);
@@ -44,6 +46,7 @@ export function readPipelines(
     if (options === undefined) continue;
     const { name, destination, table, paused, limit } = options.value;
     const names = typeof destination === 'string' ? [destination] : destination;
+    tables.add(table, names, pipeline, path);
     pipelines.set(id, {
       id,
       name: name ?? table,

@@ -39,6 +39,7 @@ export {
 } from './server-address.js';
 export { type Session, SessionPool, type SessionPoolParts } from './session-pool.js';
 export * from './spool.js';
+export { expectLowerCase } from './table-names.js';
 export { isTlsCode, type Pem, pem, pemOf, readTls, type Tls, tls, tlsOf } from './tls.js';
 export type { Token, TokenStore } from './token-store.js';
 export { type ClockNote, TrustedClock, trustedClock } from './trusted-clock.js';

@@ -62,6 +62,12 @@ export interface PluginDefinition<K extends PluginKind, C extends z.ZodObject> {
     ? (config: z.output<C>, policy: DestinationPolicy) => Objection | undefined
     : never;
   /**
+   * What is alike for names of tables that are one table to the warehouse, such as their lower case; each is
+   * its own unless given. The YAML is refused where two pipelines write such names in two ways. Names that only
+   * the server can tell to be one, `check` and `ensureTable` refuse.
+   */
+  readonly foldTable?: K extends 'destination' ? (table: string) => string : never;
+  /**
    * How it keeps its part of the promise, for `hookline explain`: whole sentences, for whoever operates it.
    * Of a destination: how a batch lands once, what that rests on, and when it would not hold.
    */
@@ -79,6 +85,7 @@ export interface Plugin<K extends PluginKind = PluginKind> {
   readonly defaults: DestinationDefaults;
   readonly suited?: (config: unknown) => DestinationDefaults;
   readonly objection?: (config: unknown, policy: DestinationPolicy) => Objection | undefined;
+  readonly foldTable?: (table: string) => string;
   readonly guarantee?: (config: unknown) => string;
   readonly create: (config: unknown, get: Get) => PluginInstances[K];
 }
@@ -100,7 +107,7 @@ export function definePlugin<K extends PluginKind, C extends z.ZodObject>(
   if (clash !== undefined) {
     throw new Error(`plugin ${definition.kind} ${definition.name}: the option ${clash} is the engine's own`);
   }
-  const { description, suited, objection, guarantee } = definition;
+  const { description, suited, objection, foldTable, guarantee } = definition;
   return {
     contractVersion,
     kind: definition.kind,
@@ -112,6 +119,7 @@ export function definePlugin<K extends PluginKind, C extends z.ZodObject>(
     ...(objection && {
       objection: (config: unknown, policy: DestinationPolicy) => objection(config as z.output<C>, policy),
     }),
+    ...(foldTable && { foldTable }),
     ...(guarantee !== undefined && {
       guarantee: (config: unknown) =>
         typeof guarantee === 'string' ? guarantee : guarantee(config as z.output<C>),

@@ -1,4 +1,4 @@
-import { ConfigError, RetryableError } from 'hookline/plugin';
+import { ConfigError, expectLowerCase, RetryableError } from 'hookline/plugin';
 import type { Permission } from './grants.js';
 import { checkName, ledgerName } from './name.js';
 import { type BigqueryOptions, isAnonymous } from './options.js';
@@ -7,6 +7,7 @@ import { chartColumns, chartTable, ledgerColumns, ledgerTable, misfit, type Tabl
 
 interface DatasetResource {
   readonly location?: string;
+  readonly isCaseInsensitive?: boolean;
 }
 
 /** How long BigQuery's parts may take to hear of a new table. Milliseconds. */
@@ -19,6 +20,7 @@ export class Dataset {
   /** When we have made a table, by its name. */
   readonly #made = new Map<string, number>();
   #location: string | undefined;
+  #foldsNames = false;
 
   constructor(options: BigqueryOptions, service: Service) {
     this.#options = options;
@@ -45,6 +47,7 @@ export class Dataset {
       );
     }
     this.#location = found.location ?? location ?? 'US';
+    this.#foldsNames = found.isCaseInsensitive === true;
   }
 
   /** Makes the table, and what goes with it, where they are missing. */
@@ -57,6 +60,7 @@ export class Dataset {
 
   /** The table, when it is there. @throws ConfigError when it has another shape */
   async fits(table: string, signal: AbortSignal): Promise<Table | undefined> {
+    if (this.#foldsNames) expectLowerCase(table);
     const found = await this.#service.callUnless<Table>(
       404,
       {

@@ -3,6 +3,7 @@ import {
   type Batch,
   chart,
   type Destination,
+  expectLowerCase,
   type Logger,
   pulled,
   RetryableError,
@@ -50,18 +51,22 @@ export class MysqlDestination implements Destination {
   }
 
   async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
-    await this.#pool.use(`making table ${table}`, signal, async ({ connection }) => {
+    await this.#pool.use(`making table ${table}`, signal, async ({ connection, foldsNames }) => {
       const made = this.#table(table);
+      if (foldsNames) expectLowerCase(table);
       await this.#ledger.ensure(connection);
       await made.ensure(connection);
     });
   }
 
   async check(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
-    await this.#pool.use('checking', signal, async ({ connection }) => {
+    await this.#pool.use('checking', signal, async ({ connection, foldsNames }) => {
       await this.#expectWritable(connection);
       await this.#ledger.check(connection);
-      for (const table of tables) await this.#table(table).check(connection);
+      for (const table of tables) {
+        if (foldsNames) expectLowerCase(table);
+        await this.#table(table).check(connection);
+      }
     });
   }
 

@@ -41,12 +41,15 @@ export class MysqlSession implements Session {
   readonly connection: Connection;
   /** The longest statement that the server takes, with its parameters, in bytes. */
   readonly maxPacket: number;
+  /** Whether the server takes names of tables that differ in capitals for one. */
+  readonly foldsNames: boolean;
   readonly #socket: Socket;
   #committing = false;
 
-  private constructor(connection: Connection, maxPacket: number, socket: Socket) {
+  private constructor(connection: Connection, found: RowDataPacket | undefined, socket: Socket) {
     this.connection = connection;
-    this.maxPacket = maxPacket;
+    this.maxPacket = Number(found?.['packet']);
+    this.foldsNames = Number(found?.['folding']) !== 0;
     this.#socket = socket;
   }
 
@@ -82,8 +85,10 @@ export class MysqlSession implements Session {
       connection.on('error', abort);
       connection.on('end', abort);
       for (const statement of settings) await connection.query(statement);
-      const [rows] = await connection.query<RowDataPacket[]>('SELECT @@max_allowed_packet AS n');
-      return new MysqlSession(connection, Number(rows[0]?.['n']), socket);
+      const [[found]] = await connection.query<RowDataPacket[]>(
+        'SELECT @@max_allowed_packet AS packet, @@lower_case_table_names AS folding',
+      );
+      return new MysqlSession(connection, found, socket);
     } catch (error) {
       socket.destroy();
       throw error;

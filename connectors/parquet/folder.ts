@@ -42,7 +42,7 @@ export class FolderStore implements Store {
       const names = await readdir(this.root);
       if (!names.includes(table)) {
         throw new ConfigError(
-          `a folder that differs from ${table} in its capitals alone is in ${this.root}, and this file system does not tell them apart; choose another table`,
+          `a folder that differs from ${table} in its capitals, or in how accents are encoded, alone is in ${this.root}, and this file system does not tell them apart; choose another table`,
         );
       }
       await this.#writable(folder);

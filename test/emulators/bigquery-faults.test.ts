@@ -464,6 +464,23 @@ describe('the bigquery destination, with faults between it and goccy/bigquery-em
     expect(await rowsOf(server, 'made', 'leads')).to.deep.equal([]);
   });
 
+  it('refuses a name with capitals in a dataset that does not tell them apart', async () => {
+    server.fault = async (request, next) => {
+      const answer = await next();
+      if (!/\/datasets\/hooks(\?|$)/.test(request.path) || answer.status !== 200) return answer;
+      return json(200, { ...JSON.parse(answer.body.toString()), isCaseInsensitive: true });
+    };
+    const destination = await ready();
+    for (const call of [
+      () => destination.ensureTable('Leads', never),
+      () => destination.check(['Leads'], never),
+    ]) {
+      const error = await failure(call());
+      expect(instructionOf(error)).to.equal('config');
+      expect(messageOf(error)).to.include('write leads, which is the same table');
+    }
+  });
+
   it('says in a check which right is missing, and the statement that grants it', async () => {
     await ready();
     const reader = make({ credentials: { json: JSON.stringify(server.reader) } });

@@ -39,7 +39,8 @@ describe('the mysql destination, when COMMIT itself fails', () => {
 
   before(async function () {
     this.timeout(60_000);
-    server = await TestMariadb.start(undefined, '--log-bin', '--server-id=1', '--sync-binlog=1');
+    const binlog = ['--log-bin', '--server-id=1', '--sync-binlog=1'];
+    server = await TestMariadb.start(undefined, ...binlog, '--lower-case-table-names=1');
     proxy = await CommitProxy.start(Number(new URL(server.url).port));
   });
   afterEach(() => destinations.close());
@@ -63,6 +64,18 @@ describe('the mysql destination, when COMMIT itself fails', () => {
       expect(await count(table)).to.equal(3);
     });
   }
+
+  it('refuses a name with capitals where the server does not tell them apart', async () => {
+    const destination = await destinations.ready('orders');
+    for (const call of [
+      () => destination.ensureTable('Orders', never),
+      () => destination.check(['orders', 'Orders'], never),
+    ]) {
+      const error = await refused(call());
+      expect(instructionOf(error)).to.equal('config');
+      expect(error.message).to.include('write orders, which is the same table');
+    }
+  });
 
   it('says that a batch has landed whose COMMIT is answered after it was given up', async () => {
     const destination = await destinations.ready('late');
