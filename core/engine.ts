@@ -143,6 +143,11 @@ export class Engine {
     return this.#lanes.all().map(({ lane }) => ({ ...laneParts(lane.id), ...lane.status }));
   }
 
+  /** Resolves once every lane has had its first look at its destination. */
+  async looked(): Promise<void> {
+    await Promise.all(this.#lanes.all().map(({ lane }) => lane.looked));
+  }
+
   /** The lanes that hold records and are not in the configuration. */
   async orphans(): Promise<Orphan[]> {
     const found = (await this.#spool.pending()).filter((id) => !this.#lanes.has(id));

@@ -1,5 +1,6 @@
 import type { Authenticator } from './authenticator.js';
 import { Backoff, pause } from './backoff.js';
+import { deferred } from './deferred.js';
 import { type Delivery, deliver } from './deliver.js';
 import { instructionOf, messageOf } from './errors.js';
 import { failpoint } from './failpoint.js';
@@ -41,6 +42,8 @@ export class Lane {
   readonly #signals: LaneSignals;
   readonly #backoff = new Backoff();
   #status: LaneStatus;
+  /** Whether it has reached its destination, or failed to. */
+  readonly #looked = deferred<void>();
   #working: Promise<void> | undefined;
   #due: NodeJS.Timeout | undefined;
   /** What was read for the next batch while the last one was written. */
@@ -53,6 +56,7 @@ export class Lane {
     this.#parts = lane;
     this.#signals = signals;
     this.#status = { state: lane.pipeline.paused ? 'paused' : 'running', since: Date.now() };
+    if (lane.pipeline.paused) this.#looked.resolve();
   }
 
   get status(): LaneStatus {
@@ -69,6 +73,11 @@ export class Lane {
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined;
     });
+  }
+
+  /** Resolves once its first look at the destination and the table has come to something; a paused one takes none. */
+  get looked(): Promise<void> {
+    return this.#looked.promise;
   }
 
   /** Something was mended: a lane that waits to try again does so now. */
@@ -108,6 +117,7 @@ export class Lane {
     const { spool, origins, outlet, pipeline, metrics, logger } = this.#parts;
     await outlet.ready(pipeline.table, this.#signals.abort);
     await origins.agree(outlet, this.#signals.abort);
+    this.#looked.resolve();
     const ahead = this.#ahead;
     this.#ahead = undefined;
     const left = await spool.sealed(this.id);
@@ -200,6 +210,7 @@ export class Lane {
     const instruction = instructionOf(error);
     const message = messageOf(error);
     metrics.failed();
+    this.#looked.resolve();
     if (instruction === 'config') {
       if (this.#status.state !== 'halted' || this.#status.error !== message) {
         logger.error({}, `halted, its records are kept: ${message}`);

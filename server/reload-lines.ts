@@ -3,7 +3,7 @@ import type { ReloadReport } from './reload.js';
 
 /** What a reload did, for people: one line for each thing that they may want to know. */
 export function reloadLines(report: ReloadReport): string[] {
-  const { file, tokens, server, orphans, unfinished } = report;
+  const { file, tokens, server, orphans, unfinished, troubled, looked } = report;
   const changes = [
     ...sectionLines('pipelines', report.pipelines),
     ...sectionLines('destinations', report.destinations),
@@ -20,6 +20,11 @@ export function reloadLines(report: ReloadReport): string[] {
     ...changes,
     ...kept,
     ...(unfinished ? ['a write that had begun is finished by the settings from before'] : []),
+    ...troubled.map(
+      ({ pipeline, destination, state, error }) =>
+        `pipeline ${pipeline} to ${destination} is ${state}: ${error}`,
+    ),
+    ...(looked ? [] : ['not every destination has answered yet: see hookline pipelines']),
   ];
 }
 

@@ -116,7 +116,7 @@ export class Supervisor {
     await Promise.all(this.#acks.map((ack) => ack.adopt()));
     const load = await this.#load?.ready(10_000);
     const outcome = await load?.ask('outcome', undefined).catch(() => undefined);
-    return outcome ?? { orphans: [], unfinished: false };
+    return outcome ?? { orphans: [], unfinished: false, troubled: [], looked: this.#load === undefined };
   }
 
   /** Why requests cannot be accepted now; empty when they can. */

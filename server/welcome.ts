@@ -2,11 +2,13 @@ import { relative } from 'node:path';
 import type { Container } from 'inversify';
 import type { Config } from '../config/schema.js';
 import { parts } from '../core/keys.js';
-import { mint } from '../core/mint.js';
+import { type Minted, mint } from '../core/mint.js';
 import { paint, print } from './cli/output.js';
+import { removeExpired } from './expired-tokens.js';
 import { readyUrl } from './urls.js';
 
 const day = 86_400_000;
+const description = 'Quickstart';
 
 /**
  * What a newcomer needs: a command that posts, and one that shows the row. The first token is for good;
@@ -20,10 +22,9 @@ export async function welcome(config: Config, container: Container, port: number
   const option = file === 'hookline.yaml' ? '' : ` --config ${file}`;
   const { post, note } =
     pipeline.signature === undefined
-      ? {
-          post: `curl -H 'Content-Type: application/json' -d '{"hello": "world"}' '${await freshUrl(config, container, pipeline.id, port)}'`,
-          note: `The token in that URL is not shown again; \`npx hookline tokens create${option}\` mints others.`,
-        }
+      ? plainPost(await freshToken(config, container), option, (key, token) =>
+          readyUrl(config, pipeline.id, key, token, port),
+        )
       : {
           post: `echo '{"hello": "world"}' | npx hookline send ${pipeline.id}${option}`,
           note: `Its senders sign what they post; \`npx hookline tokens create${option}\` prints their URL.`,
@@ -43,27 +44,34 @@ Ctrl-C stops it; nothing that was answered is lost.
 `);
 }
 
-/** A URL with a token that was minted for it. */
-async function freshUrl(
-  config: Config,
-  container: Container,
-  pipeline: string,
-  port: number | undefined,
-): Promise<string> {
+/** The answer ends without a line break. */
+function plainPost(
+  { token, stored }: Minted,
+  option: string,
+  urlOf: (key: string, token: string) => string,
+): { readonly post: string; readonly note: string } {
+  const term = stored.expiresAt === undefined ? '' : 'good for a day, and ';
+  return {
+    post: `curl -w '\\n' -H 'Content-Type: application/json' -d '{"hello": "world"}' '${urlOf(stored.key, token)}'`,
+    note: `The token in that URL is ${term}not shown again; \`npx hookline tokens create${option}\` mints others.`,
+  };
+}
+
+async function freshToken(config: Config, container: Container): Promise<Minted> {
   const tokens = container.get(parts.tokens);
   await tokens.open(AbortSignal.timeout(config.server.grace));
-  let minted: ReturnType<typeof mint>;
   try {
     const isFirst = (await tokens.list()).length === 0;
-    minted = mint({
-      description: 'Quickstart',
+    const minted = mint({
+      description,
       ...(isFirst ? {} : { expiresAt: new Date(Date.now() + day) }),
     });
     await tokens.create(minted.stored);
+    await removeExpired(tokens, description).catch(() => undefined);
+    return minted;
   } finally {
     await tokens.close();
   }
-  return readyUrl(config, pipeline, minted.stored.key, minted.token, port);
 }
 
 /** Where the data lies: the paths among the plugins' options. */

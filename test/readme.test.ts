@@ -159,12 +159,15 @@ describe('the README: the quick start and the metrics', function () {
       if (![127, 'ENOENT'].includes((error as { code: number | string }).code)) throw error; // no curl here
     }
     const [, body, url] = /-d '([^']*)' '([^']*)'/.exec(line) ?? [];
-    return JSON.stringify((await server.post(url ?? '', body ?? '')).answer);
+    return `${JSON.stringify((await server.post(url ?? '', body ?? '')).answer)}\n`;
   }
 
   it('lands what is pasted, and shows the row', async () => {
     await server.start('--welcome');
-    expect(JSON.parse(await paste())).to.have.property('success', true);
+    const answer = await paste();
+    expect(JSON.parse(answer)).to.have.property('success', true);
+    expect(answer, 'a line of its own').to.match(/\}\n$/);
+    expect(server.output).to.include('The token in that URL is not shown again');
     const [row] = await landed(server, 1);
     expect(row?.__kdd_request_body).to.equal('{"hello": "world"}');
     for (const [, sql = ''] of readme.matchAll(/hookline query "([^"]*)"/g)) {
@@ -177,6 +180,7 @@ describe('the README: the quick start and the metrics', function () {
     server.output = '';
     await server.start('--welcome');
     expect(JSON.parse(await paste())).to.have.property('success', true);
+    expect(server.output).to.include('The token in that URL is good for a day, and not shown again');
     await landed(server, 2);
     expect(await server.json('tokens', 'list')).to.have.lengthOf(2);
   });

@@ -35,8 +35,13 @@ export function printJson(value: unknown): void {
 /**
  * Aligned columns with a header on a terminal; tab-separated lines without one when piped, so that `cut`
  * and `awk` read them.
+ * @param flexible columns whose cells may be cut on a terminal that is too narrow for them
  */
-export function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
+export function printTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  flexible: readonly string[] = [],
+): void {
   if (!process.stdout.isTTY) {
     for (const row of rows) print(row.map((cell) => cell.replaceAll(/[\t\n\r]+/g, ' ')).join('\t'));
     return;
@@ -45,13 +50,27 @@ export function printTable(header: readonly string[], rows: readonly (readonly s
   const widths = header.map((name, column) =>
     Math.max(name.length, ...shown.map((row) => lengthOf(row[column] ?? ''))),
   );
+  const cut = flexible.map((name) => header.indexOf(name));
+  narrow(widths, cut);
   const line = (cells: readonly string[]) =>
     cells
+      .map((cell, column) => (cut.includes(column) ? brief(cell, widths[column]) : cell))
       .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - lengthOf(cell)))
       .join('  ')
       .trimEnd();
   print(paint('bold', line(header)));
   for (const row of shown) print(line(row));
+}
+
+/** Takes from the widest of these columns until the table fits the terminal, or each is down to a few characters. */
+function narrow(widths: number[], columns: readonly number[]): void {
+  const least = 5;
+  const taken = widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1));
+  for (let excess = taken - (process.stdout.columns || 80); excess > 0; excess--) {
+    const widest = Math.max(...columns.map((column) => widths[column] ?? 0));
+    if (widest <= least) return;
+    widths[columns.find((column) => widths[column] === widest) as number] = widest - 1;
+  }
 }
 
 function lengthOf(cell: string): number {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../core/errors.js';
 import { mint } from '../../core/mint.js';
+import { removeExpired } from '../expired-tokens.js';
 import { CommandError } from './exit.js';
 import { complain } from './output.js';
 import type { Session } from './session.js';
@@ -42,19 +43,12 @@ export class OwnToken {
 
   static async create(session: Session, pipeline: string): Promise<OwnToken> {
     const store = await session.tokens();
-    const now = Date.now();
-    const { token, stored } = mint({
-      description,
-      pipelines: [pipeline],
-      expiresAt: new Date(now + day),
-    });
+    const expiresAt = new Date(Date.now() + day);
+    const { token, stored } = mint({ description, pipelines: [pipeline], expiresAt });
     const own = new OwnToken(session, stored.key, token);
     await store.create(stored);
-    // Those that had to be left, and are of no use any more.
-    for (const { key, description: what, expiresAt } of await store.list()) {
-      if (what === description && expiresAt !== undefined && expiresAt.getTime() < now)
-        await own.#delete(key);
-    }
+    // Those that had to be left.
+    await removeExpired(store, description).catch(() => undefined);
     return own;
   }
 
@@ -65,18 +59,18 @@ export class OwnToken {
 
   async remove({ requestId, isJudgedSoon }: Sent): Promise<void> {
     if (requestId === undefined || (await this.#isJudged(requestId, isJudgedSoon ? patience : 0))) {
-      await this.#delete(this.key);
+      await this.#delete();
     } else {
       complain(`It waits to be judged by its token, ${this.key}, which is left for a day.`);
     }
   }
 
   /** What was sent is sent, whatever becomes of its token. */
-  async #delete(key: string): Promise<void> {
+  async #delete(): Promise<void> {
     try {
-      await (await this.#session.tokens()).delete?.(key);
+      await (await this.#session.tokens()).delete?.(this.key);
     } catch (error) {
-      complain(`The token ${key} could not be removed: ${messageOf(error)}`);
+      complain(`The token ${this.key} could not be removed: ${messageOf(error)}`);
     }
   }
 

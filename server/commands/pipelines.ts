@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { formatBytes } from '../../core/options.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { configOption, jsonOption } from '../cli/options.js';
-import { age, brief, paint, printJson, printTable } from '../cli/output.js';
+import { age, brief, fill, paint, print, printJson, printTable } from '../cli/output.js';
 import { Session } from '../cli/session.js';
 import { webhookUrl } from '../instance.js';
 import { type LaneOverview, overview } from '../overview.js';
@@ -38,11 +38,14 @@ const colours = {
   removed: 'red',
 } as const;
 
+/** All in one line where it is piped; on a terminal what is long comes below the table, so that this fits. */
 function show(lanes: readonly LaneOverview[]): void {
+  const isTerminal = process.stdout.isTTY;
+  const long = (...cells: string[]) => (isTerminal ? [] : cells);
   printTable(
     [
       'PIPELINE',
-      'NAME',
+      ...long('NAME'),
       'DESTINATION',
       'TABLE',
       'STATE',
@@ -51,12 +54,11 @@ function show(lanes: readonly LaneOverview[]): void {
       'LAG',
       'DEAD',
       'DISCARDED',
-      'URL',
-      'LAST ERROR',
+      ...long('URL', 'LAST ERROR'),
     ],
     lanes.map((lane) => [
       lane.pipeline,
-      brief(lane.name, 30),
+      ...long(brief(lane.name, 30)),
       lane.destination,
       lane.table,
       paint(colours[lane.state], lane.state),
@@ -65,8 +67,14 @@ function show(lanes: readonly LaneOverview[]): void {
       age(lane.lag),
       String(lane.deadLetters),
       String(lane.discards),
-      lane.url,
-      lane.lastError ?? '-',
+      ...long(lane.url, lane.lastError ?? '-'),
     ]),
+    ['DESTINATION', 'TABLE'],
   );
+  if (!isTerminal) return;
+  print('');
+  for (const line of new Set(lanes.map(({ name, url }) => `${brief(name, 30)}: ${url}`))) print(line);
+  for (const { pipeline, destination, lastError } of lanes) {
+    if (lastError !== undefined) print(`\n${fill(`${pipeline}/${destination}: ${lastError}`)}`);
+  }
 }

@@ -17,7 +17,7 @@ import type { LoadAnswers, Role } from './role.js';
 
 const askTimeout = 30_000;
 
-/** Milliseconds that a reload's answer waits for what the configuration before has begun. */
+/** Milliseconds that a reload's answer waits for what the configuration before has begun, and for a first look. */
 const patience = 10_000;
 
 /**
@@ -79,8 +79,15 @@ export async function startLoad(
       },
       lanes: () => engine.reports(),
       outcome: async () => {
-        const unfinished = !(await isDoneInTime(changing));
-        return { orphans: await engine.orphans().catch(() => []), unfinished };
+        const [changed, looked] = await Promise.all([changing, engine.looked()].map(isDoneInTime));
+        return {
+          orphans: await engine.orphans().catch(() => []),
+          unfinished: changed !== true,
+          troubled: engine.reports().flatMap(({ pipeline, destination, state, error }) => {
+            return error === undefined ? [] : [{ pipeline, destination, state, error }];
+          }),
+          looked: looked === true,
+        };
       },
       rows: ({ destination, table, limit }) => newestRows(outlet(destination), table, limit),
       check: async ({ destination, tables }) => {

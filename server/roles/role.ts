@@ -40,12 +40,24 @@ export interface ReloadAnswers {
   readonly adopt: (argument: undefined) => void;
 }
 
+/** A lane that is halted, or tries again. */
+export interface Trouble {
+  readonly pipeline: string;
+  readonly destination: string;
+  readonly state: LaneReport['state'];
+  readonly error: string;
+}
+
 /** What came of another configuration. */
 export interface Outcome {
   /** What waits in lanes that are not in the configuration any more. */
   readonly orphans: readonly Orphan[];
   /** Something that the configuration before began is still being written. */
   readonly unfinished: boolean;
+  /** Lanes that do not land now. */
+  readonly troubled: readonly Trouble[];
+  /** Whether each lane has had a first look at its destination: only then is that known of all. */
+  readonly looked: boolean;
 }
 
 export interface AckAnswers extends RoleAnswers {

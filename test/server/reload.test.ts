@@ -403,6 +403,23 @@ ${duckdb('local', ', threads: many')}pipelines:
     expect(await statusOf(2)).to.equal(200);
   });
 
+  it('waits for the first look at what it changed, and says what that halted', async () => {
+    await start(one);
+    await writeFile(
+      join(server.folder, 'notes.txt'),
+      'no database at all, but a text of some length'.repeat(100),
+    );
+    await server.configure(
+      one.replace('destinations:', '$&\n  wrong: { type: duckdb, path: ./notes.txt }') +
+        '  2: { destination: wrong, table: two }\n',
+    );
+    const { code, stdout } = await server.cli('reload');
+    expect(code).to.equal(0);
+    expect(stdout).to.match(/^pipeline 2 to wrong is halted: .*notes\.txt.*$/m);
+    await server.configure(one);
+    expect((await server.cli('reload')).stdout).not.to.include('halted');
+  });
+
   it('is asked of nobody where no server runs', async () => {
     server = await Hookline.create(one);
     const { code, stderr } = await server.cli('reload');

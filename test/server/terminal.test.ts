@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { expect } from 'chai';
 import { eventually, Hookline } from '../support/hookline.js';
 
@@ -16,8 +17,10 @@ describe('what senders wrote', function () {
     server = await Hookline.create(`discards: { keep: 1h }
 destinations:
   local: { type: duckdb, path: ./warehouse.duckdb, flush: { every: 50ms } }
+  a_warehouse_that_has_a_long_name: { type: postgres, url: "postgres://me@127.0.0.1:9/base" }
 pipelines:
   1: { destination: local, table: one }
+  835212: { destination: a_warehouse_that_has_a_long_name, table: a_table_that_has_a_long_name }
 `);
     const { urls, token } = await server.token();
     await server.start();
@@ -25,7 +28,7 @@ pipelines:
     const body = `{"c1":"${hostile}","c0":"\\u001b[31mred\\u0007"}`;
     await server.post(url, body);
     await server.post(url.replace(token, 'wrong'), body);
-    expect((await server.cli('drain')).code).to.equal(0);
+    expect((await server.cli('drain', '1')).code).to.equal(0);
     discarded = await eventually(
       'it is held',
       async () => (await server.json<{ requestId: string }[]>('discards', 'list', '--held'))[0]?.requestId,
@@ -36,7 +39,9 @@ pipelines:
   function onTerminal(...args: string[]): string {
     const command = [process.execPath, mainFile, ...args, '--config', server.configFile];
     const quoted = command.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-    return spawnSync('script', ['-qec', quoted, '/dev/null'], { cwd: server.folder }).stdout.toString();
+    return spawnSync('script', ['-qec', `stty cols 80; ${quoted}`, '/dev/null'], {
+      cwd: server.folder,
+    }).stdout.toString();
   }
 
   it('has no effect on a terminal, by whatever command it is shown', () => {
@@ -56,6 +61,17 @@ pipelines:
     }
     const [row] = JSON.parse(onTerminal('rows', '1', '--json')) as { __kdd_request_body: string }[];
     expect(row?.__kdd_request_body).to.include(hostile);
+  });
+
+  it('leaves the table of pipelines as wide as the terminal, with what is long below it', async () => {
+    const told = await eventually('the lane has failed', async () => {
+      const lines = onTerminal('pipelines').split('\r\n').map(stripVTControlCharacters);
+      return lines.some((line) => line.includes('ECONNREFUSED')) ? lines : undefined;
+    });
+    expect(told[0]).to.match(/^PIPELINE +DEST.* +TABLE +STATE +WAITING +BYTES +LAG +DEAD +DISCARDED$/);
+    expect(told[2]).to.match(/^835212 +a_ware.*… +a_table.*… +retrying /);
+    expect(told).to.include(`one: ${server.webhookUrl}/?pipeline_id=1`);
+    for (const line of told) expect(line).to.have.length.of.at.most(80);
   });
 
   it('is as it came where it is piped, and in JSON', async () => {
