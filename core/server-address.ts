@@ -126,7 +126,7 @@ function inUrl(kind: ServerKind, url: URL): ServerAddress {
     database: decodeURIComponent(url.pathname.slice(1)),
     tls: undefined,
   };
-  return kind.parameters?.apply(address, url.searchParams) ?? address;
+  return kind.parameters?.apply(address, parametersOf(url)) ?? address;
 }
 
 function faultOf(kind: ServerKind, value: string): string | undefined {
@@ -138,17 +138,23 @@ function faultOf(kind: ServerKind, value: string): string | undefined {
   if (!protocols.includes(url.protocol.slice(0, -1))) {
     return `expected a URL that begins with ${protocols.map((each) => `${each}://`).join(' or ')}`;
   }
-  const fault = parameters?.fault(url.searchParams);
+  const fault = parameters?.fault(parametersOf(url));
   if (fault !== undefined) return fault;
   if (parameters === undefined && url.search !== '') return 'the url takes no parameters: use the option ssl';
   try {
     const address = inUrl(kind, url);
+    if (address.host.includes(',')) return 'expected one host: the name under which the primary is found';
     const missing = required.filter((part) => address[part] === '');
     if (missing.length > 0) return `expected ${missing.join(' and ')} in it, as in ${example}`;
   } catch {
     return 'a % in the user, the password or the database is written %25';
   }
   return undefined;
+}
+
+/** A plus is a plus, and no blank as in a form. */
+function parametersOf(url: URL): URLSearchParams {
+  return new URLSearchParams(url.search.replaceAll('+', '%2B'));
 }
 
 /** A user without a host, as libpq allows it for sockets, is no URL to others. */

@@ -14,7 +14,7 @@ import {
 } from '../../core/index.js';
 import { Connections } from './connections.js';
 import { copyInto } from './copy.js';
-import type { ConnectionOptions } from './options.js';
+import { type ConnectionOptions, warningsOf } from './options.js';
 import { Schema } from './schema.js';
 import { chartColumns, ledgerColumns, originColumns } from './shape.js';
 
@@ -77,12 +77,15 @@ export class PostgresDestination implements Destination {
   readonly #schema: Schema;
   readonly #ledger: string;
   readonly #logger: Logger;
+  /** Of its options, until they are said. */
+  readonly #warnings: string[];
   /** Whether the ledger has columns for where a batch is from. */
   #notesOrigins = false;
   #told = false;
 
   constructor(options: PostgresOptions, logger: Logger) {
     this.#logger = logger;
+    this.#warnings = warningsOf(options);
     this.#connections = new Connections(options);
     this.#listing = new Connections({ ...options, connections: 1 });
     this.#schema = new Schema(options.schema);
@@ -92,6 +95,7 @@ export class PostgresDestination implements Destination {
   async open(signal: AbortSignal): Promise<void> {
     this.#connections.open();
     this.#listing.open();
+    for (const line of this.#warnings.splice(0)) this.#logger.warn({}, line);
     await this.check([], signal);
   }
 

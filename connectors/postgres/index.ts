@@ -34,7 +34,7 @@ const tokenStore = definePlugin({
     .superRefine(urlOrParts),
   guarantee: ({ table }) =>
     `Tokens are in the table ${table} of a PostgreSQL, which several machines can share.`,
-  create: (config) => new PostgresTokenStore(config),
+  create: (config, get) => new PostgresTokenStore(config, get(keys.logger)),
 });
 
 export default [destination, tokenStore];

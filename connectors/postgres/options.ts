@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ServerAddress, serverAddress } from '../../core/index.js';
-import { modes, tlsOfUrl } from './url-tls.js';
+import { faultOf, passedOver } from './url-parameters.js';
+import { tlsFault, tlsOfUrl } from './url-tls.js';
 
 const server = serverAddress({
   example: 'postgres://user:password@host:5432/database?sslmode=verify-full',
@@ -9,10 +10,7 @@ const server = serverAddress({
   required: ['user'],
   // As libpq has them: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS
   parameters: {
-    fault: (asked) => {
-      const mode = asked.get('sslmode');
-      return mode === null || modes.includes(mode) ? undefined : `sslmode is one of ${modes.join(', ')}`;
-    },
+    fault: (asked) => faultOf(asked) ?? tlsFault(asked),
     apply: (address, asked) => ({
       host: asked.get('host') ?? address.host,
       port: Number(asked.get('port') ?? address.port),
@@ -47,4 +45,9 @@ export const urlOrParts = server.complete;
 export function addressOf(options: ConnectionOptions): ServerAddress {
   const address = server.addressOf(options);
   return { ...address, database: address.database || address.user };
+}
+
+/** What of the url changes nothing: a line each, for the log. */
+export function warningsOf({ url }: ConnectionOptions): string[] {
+  return url === undefined ? [] : passedOver(new URLSearchParams(url.split('?')[1] ?? ''));
 }

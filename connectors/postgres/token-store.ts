@@ -1,6 +1,6 @@
-import { ConfigError, RetryableError, type Token, type TokenStore } from '../../core/index.js';
+import { ConfigError, type Logger, RetryableError, type Token, type TokenStore } from '../../core/index.js';
 import { Connections } from './connections.js';
-import type { ConnectionOptions } from './options.js';
+import { type ConnectionOptions, warningsOf } from './options.js';
 import { Schema } from './schema.js';
 import type { Expected } from './shape.js';
 
@@ -52,11 +52,16 @@ const timeout = 15_000;
 
 /** Tokens in a table, so that several machines share them. */
 export class PostgresTokenStore implements TokenStore {
+  readonly #logger: Logger;
+  /** Of its options, until they are said. */
+  readonly #warnings: string[];
   readonly #connections: Connections;
   readonly #schema: Schema;
   readonly #name: string;
 
-  constructor(options: PostgresTokenStoreOptions) {
+  constructor(options: PostgresTokenStoreOptions, logger: Logger) {
+    this.#logger = logger;
+    this.#warnings = warningsOf(options);
     this.#connections = new Connections(options);
     this.#schema = new Schema(options.schema);
     this.#name = options.table;
@@ -64,6 +69,7 @@ export class PostgresTokenStore implements TokenStore {
 
   async open(signal: AbortSignal): Promise<void> {
     this.#connections.open();
+    for (const line of this.#warnings.splice(0)) this.#logger.warn({}, line);
     await this.#connections.use('opening the token store', signal, async (client) => {
       await this.#schema.check(client);
       await this.#schema.ensure(client, this.#name, columns, definition);

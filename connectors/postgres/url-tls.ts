@@ -1,6 +1,28 @@
 import { type Pem, pemOf, type Tls } from '../../core/index.js';
 
-export const modes: readonly string[] = ['disable', 'require', 'verify-ca', 'verify-full', 'no-verify'];
+const modes: readonly string[] = ['disable', 'require', 'verify-ca', 'verify-full', 'no-verify'];
+
+const on: readonly string[] = ['true', '1'];
+const off: readonly string[] = ['false', '0'];
+
+/** What is wrong with what a url asks of TLS: nothing that asks for it may end in plain text. */
+export function tlsFault(asked: URLSearchParams): string | undefined {
+  const [mode, ssl, root] = [asked.get('sslmode'), asked.get('ssl'), asked.get('sslrootcert')];
+  if (mode !== null && !modes.includes(mode)) return `sslmode is one of ${modes.join(', ')}`;
+  if (ssl !== null && ![...on, ...off].includes(ssl))
+    return 'ssl in the url is true or false; sslmode says more';
+  if (ssl !== null && mode !== null && on.includes(ssl) === (mode === 'disable')) {
+    return 'ssl and sslmode in the url say opposite things: leave ssl out';
+  }
+  if (root === 'system' && mode !== null && mode !== 'verify-full') {
+    return 'sslrootcert=system wants sslmode=verify-full';
+  }
+  const isSaid = mode !== null || ssl !== null || root !== null;
+  if (!isSaid && (asked.has('sslcert') || asked.has('sslkey'))) {
+    return 'sslcert and sslkey in the url want an sslmode, such as verify-full';
+  }
+  return undefined;
+}
 
 /**
  * The TLS that a url's parameters ask for. As libpq has it: `require` encrypts and verifies only when there
@@ -24,7 +46,8 @@ export function tlsOfUrl(asked: URLSearchParams): Tls | undefined {
     case 'no-verify':
       return { verify: 'nothing', ...files };
     default:
-      if (asked.get('ssl') === 'true' || files.ca !== undefined) return { verify: 'all', ...files };
+      // As libpq has it, `system` alone is verify-full.
+      if (on.includes(asked.get('ssl') ?? '') || asked.has('sslrootcert')) return { verify: 'all', ...files };
       return undefined;
   }
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import plugins from '../../../connectors/postgres/index.js';
-import { addressOf, type ConnectionOptions } from '../../../connectors/postgres/options.js';
+import { addressOf, type ConnectionOptions, warningsOf } from '../../../connectors/postgres/options.js';
 import { pluginOf } from '../../../core/conformance/index.js';
 import type { ServerAddress } from '../../../core/index.js';
 
@@ -74,6 +74,71 @@ describe('the postgres options', () => {
     expect(parse({ url: 'postgres://h/b?user=me' }).user).to.equal('me');
     expect(faults({})).to.include('expected url');
     expect(faults({ url: 'postgres://me@h/b', host: 'x' })).to.include('part of the url already');
+  });
+
+  describe('hold a url to what libpq means by each of its parameters', () => {
+    const of = (parameters: string) => `postgres://me:hunter2@h/b?${parameters}`;
+    const honoured: Record<string, Partial<ServerAddress>> = {
+      'host=other&port=6543&user=you&password=a+b&dbname=base': {
+        host: 'other',
+        port: 6543,
+        user: 'you',
+        password: 'a+b',
+        database: 'base',
+      },
+      'ssl=true': { tls: { verify: 'all', ca: undefined, cert: undefined, key: undefined } },
+      'ssl=1': { tls: { verify: 'all', ca: undefined, cert: undefined, key: undefined } },
+      'ssl=0': { tls: undefined },
+      'sslrootcert=system': { tls: { verify: 'all', ca: undefined, cert: undefined, key: undefined } },
+      'sslmode=verify-full&sslrootcert=system': {
+        tls: { verify: 'all', ca: undefined, cert: undefined, key: undefined },
+      },
+    };
+    for (const [parameters, address] of Object.entries(honoured)) {
+      it(`${parameters} is honoured`, () => expect(parse({ url: of(parameters) })).to.deep.include(address));
+    }
+
+    const passed = ['application_name=x', 'connect_timeout=10', 'channel_binding=require']
+      .concat(['target_session_attrs=read-write', 'keepalives=1', 'gssencmode=prefer', 'sslsni=1'])
+      .concat(['ssl_min_protocol_version=TLSv1.2', 'client_encoding=UTF8']);
+    for (const parameter of passed) {
+      it(`${parameter} is passed over, and told`, () => {
+        expect(parse({ url: of(parameter) })).to.deep.equal(parse({ url: of('') }));
+        const told = warningsOf(config.parse({ url: of(parameter) }) as ConnectionOptions);
+        expect(told).to.have.length(1);
+        expect(told[0]).to.include(`${parameter.split('=')[0]} in the url is passed over`);
+      });
+    }
+
+    const faulty: Record<string, RegExp> = {
+      'ssl=require': /ssl in the url is true or false; sslmode/,
+      'SSLMODE=verify-full': /not known.*SSLMODE.*did you mean sslmode\?/,
+      'ssl_mode=verify-full': /did you mean sslmode\?/,
+      'sslMode=require': /did you mean sslmode\?/,
+      'sslmode=require&sslmode=disable': /sslmode is given twice/,
+      'ssl=true&sslmode=disable': /opposite/,
+      'sslrootcert=system&sslmode=require': /verify-full/,
+      'sslcert=/c.pem&sslkey=/k.pem': /want an sslmode/,
+      'schema=hooks': /option schema/,
+      'options=-csearch_path%3Dhooks': /option schema/,
+      'target_session_attrs=standby': /primary/,
+      'require_auth=scram-sha-256': /not looked at/,
+      'sslcrl=/crl.pem': /revoked/,
+      'ssl_min_protocol_version=TLSv1.3': /TLS 1.2/,
+      'gssencmode=require': /sslmode/,
+      'requirepeer=postgres': /not looked at/,
+      'client_encoding=LATIN1': /UTF8/,
+      'passfile=/x': /user and password/,
+      'host=one,two': /one host/,
+      'nonsense=1': /known are host, port/,
+    };
+    for (const [parameters, says] of Object.entries(faulty)) {
+      it(`${parameters} is an error`, () => {
+        expect(faults({ url: of(parameters) }))
+          .to.match(says)
+          .and.not.to.include('hunter2');
+      });
+    }
   });
 
   it('become a JSON Schema in which secrets are marked', () => {
