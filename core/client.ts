@@ -50,6 +50,16 @@ export class Clients {
     return name;
   }
 
+  /** The other end, where that is near, is not trusted, and yet speaks as a proxy does. */
+  untrustedProxy(arrival: Arrival): string | undefined {
+    const { peer } = arrival;
+    const address = peer === undefined ? undefined : addressOf(peer);
+    if (address === undefined || this.#trusts(address)) return undefined;
+    const isNear = ['loopback', 'private', 'uniqueLocal', 'linkLocal'].includes(address.range());
+    const isProxy = ['x-forwarded-for', 'forwarded'].some((name) => arrival.header(name) !== undefined);
+    return isNear && isProxy ? address.toString() : undefined;
+  }
+
   /** Of a connection: `undefined` also for a trusted proxy, behind which anyone may be. */
   atOtherEnd(peer: string | undefined): string | undefined {
     const address = peer === undefined ? undefined : addressOf(peer);

@@ -73,6 +73,10 @@ export class Door {
     this.#proven.ask(sender);
   }
 
+  untrustedProxy(arrival: Arrival): string | undefined {
+    return this.#clients.untrustedProxy(arrival);
+  }
+
   clientOf(arrival: Arrival): string | undefined {
     return this.#clients.of(arrival);
   }

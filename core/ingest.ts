@@ -2,6 +2,7 @@ import { inject, injectable } from 'inversify';
 import type { Arrival } from './arrival.js';
 import { readBody } from './body.js';
 import { unixTimestamp } from './clock.js';
+import { Complaints } from './complaints.js';
 import type { Door, LimitName } from './door.js';
 import { instructionOf, messageOf, OverloadedError } from './errors.js';
 import { failpoint } from './failpoint.js';
@@ -12,6 +13,7 @@ import type { Logger } from './logger.js';
 import type { Metrics } from './metrics.js';
 import type { Pipeline } from './pipeline.js';
 import type { RateLimit } from './rate-limit.js';
+import { type Refusal, Refusals } from './refusals.js';
 import {
   accepted,
   challenged,
@@ -22,9 +24,18 @@ import {
   shakenHands,
   tooManyRequests,
 } from './reply.js';
-import { type Credentials, type RefusalCode, readCredentials, readPipeline } from './request.js';
+import {
+  type Credentials,
+  namedPipeline,
+  type RefusalCode,
+  readCredentials,
+  readPipeline,
+} from './request.js';
 import { Gate } from './signatures/gate.js';
 import { type LaneId, laneId, type Spool } from './spool.js';
+
+/** Milliseconds. */
+const tellProxyEvery = 600_000;
 
 /** Undoes a body's content encoding; a reply says why it cannot be done. */
 export type Unpack = () => Promise<Buffer | Reply>;
@@ -61,7 +72,9 @@ export class Ingest {
   #door: Door;
   readonly #logger: Logger;
   readonly #tally: IngestMetrics;
-  #lastComplaint = Number.NEGATIVE_INFINITY;
+  readonly #complaints: Complaints;
+  readonly #refusals = new Refusals();
+  #proxyToldAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     @inject(parts.spool) spool: Spool,
@@ -76,7 +89,9 @@ export class Ingest {
     this.#door = door;
     this.#logger = logger;
     this.#tally = new IngestMetrics(metrics);
+    this.#complaints = new Complaints(logger);
     this.#routes = routesOf(pipelines, this.#logger);
+    this.#tally.begin(pipelines.values());
   }
 
   /** From the next request on these count. */
@@ -84,6 +99,7 @@ export class Ingest {
     this.#routes = routesOf(pipelines, this.#logger);
     this.#limits = limits;
     this.#door = door;
+    this.#tally.begin(pipelines.values());
   }
 
   /**
@@ -144,22 +160,16 @@ export class Ingest {
     const { lanes, gate } = route;
     try {
       if (admitted.length === undefined) this.#door.pay(arrival, sender, proven, posted.length);
-      if (gate !== undefined && !gate.admits(arrival, posted)) return this.#refuse('INVALID_SIGNATURE');
+      const refuse = (reply: Reply) => this.#refuse(reply, arrival, posted.length);
+      if (gate !== undefined && !gate.admits(arrival, posted)) return refuse(refused('INVALID_SIGNATURE'));
       const unpacked = unpack === undefined ? posted : await unpack();
-      if (!Buffer.isBuffer(unpacked)) {
-        this.refused(unpacked);
-        return unpacked;
-      }
+      if (!Buffer.isBuffer(unpacked)) return refuse(unpacked);
       const body = readBody(unpacked);
-      if (typeof body === 'string') return this.#refuse(body);
+      if (typeof body === 'string') return refuse(refused(body));
       const challenge = gate?.scheme.challenge?.(body);
       if (challenge !== undefined) return challenged(challenge);
       const wait = this.#limits.get(pipeline)?.take(body.length) ?? 0;
-      if (wait > 0) {
-        const reply = this.#exceeded('pipeline', wait);
-        this.refused(reply);
-        return reply;
-      }
+      if (wait > 0) return refuse(this.#exceeded('pipeline', wait));
       if (!proven) this.#door.ask(sender);
 
       failpoint?.('request.read');
@@ -168,13 +178,12 @@ export class Ingest {
       const unproven = !proven;
       await this.#spool.append(lanes, { requestId, timestamp, key, tokenDigest, body, unproven });
       failpoint?.('request.durable');
-      this.#tally.accepted(pipeline, body.length);
+      this.#tally.accepted(pipeline, body.length, timestamp);
       return accepted(requestId, timestamp);
     } catch (error) {
       this.#complain(error);
-      this.#tally.refused('OVERLOADED');
       if (isOfShare(error)) this.#tally.limited('share');
-      return replies.overloaded;
+      return this.#refuse(replies.overloaded, arrival, posted.length);
     }
   }
 
@@ -187,9 +196,45 @@ export class Ingest {
     return 'text' in answer ? shakenHands(answer.text) : refused(`INVALID_PARAMETER: ${answer.wrong}`);
   }
 
-  /** Counts an answer that was given before there was a body to look at. */
-  refused(reply: Reply): void {
-    this.#tally.refused(errorOf(reply));
+  /**
+   * Counts and notes an answer that was given before there was a body to look at.
+   * @param size bytes of the body, where the head told them
+   */
+  refused(reply: Reply, arrival: Arrival, size?: number): void {
+    const named = namedPipeline(arrival.query);
+    const pipeline = this.#routes.has(named) ? named : '';
+    const error = errorOf(reply);
+    this.#tally.refused(error, pipeline);
+    const client = this.#door.clientOf(arrival) ?? arrival.peer ?? '';
+    this.#refusals.note(pipeline, error, client, () => {
+      const contentType = arrival.header('content-type')?.slice(0, 200);
+      const userAgent = arrival.header('user-agent')?.slice(0, 200);
+      return {
+        ...(size !== undefined && { size }),
+        ...(contentType !== undefined && { contentType }),
+        ...(userAgent !== undefined && { userAgent }),
+      };
+    });
+  }
+
+  /** What was refused last, newest first. @param pipeline of this one alone */
+  refusals(limit: number, pipeline?: string): Refusal[] {
+    return this.#refusals.list(limit, pipeline);
+  }
+
+  /** To be called with the first request of each connection. */
+  meet(arrival: Arrival): void {
+    const now = performance.now();
+    if (now - this.#proxyToldAt < tellProxyEvery) return;
+    const proxy = this.#door.untrustedProxy(arrival);
+    if (proxy === undefined) return;
+    this.#proxyToldAt = now;
+    this.#logger.warn(
+      {},
+      `${proxy} says for whom it passes requests on, and is not believed, so that all who come through it count as ` +
+        'one client, and those through this machine itself have no limit: if it is your proxy, name its address in ' +
+        'server.webhooks.trustedProxies (and the header that it writes as clientHeader)',
+    );
   }
 
   /** Adds what happened since the last call to the metrics. */
@@ -211,18 +256,14 @@ export class Ingest {
     return (pipeline && this.#routes.get(pipeline)?.gate?.standIn) || credentials;
   }
 
-  #refuse(code: RefusalCode): Reply {
-    this.#tally.refused(code);
-    return refused(code);
+  #refuse(reply: Reply, arrival: Arrival, size: number): Reply {
+    this.refused(reply, arrival, size);
+    return reply;
   }
 
-  /** One line a second at most: a full disk under load must not fill the log as well. */
   #complain(error: unknown): void {
-    const now = performance.now();
-    if (now - this.#lastComplaint < 1000) return;
-    this.#lastComplaint = now;
     const bug = instructionOf(error) === undefined;
-    this.#logger.error(bug ? { err: error } : {}, `requests are answered 503: ${messageOf(error)}`);
+    this.#complaints.say(`requests are answered 503: ${messageOf(error)}`, bug ? { err: error } : {});
   }
 }
 

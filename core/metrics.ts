@@ -18,7 +18,8 @@ export interface Level {
 export interface Metrics {
   /** Something that only grows; the name ends in `_total`. */
   counter(name: string, help: string, labels?: readonly string[]): Count;
-  gauge(name: string, help: string, labels?: readonly string[]): Level;
+  /** @param over how the values of several processes become one: their sum unless it says otherwise */
+  gauge(name: string, help: string, labels?: readonly string[], over?: 'sum' | 'max'): Level;
   /** The same metrics, with further labels on every value. */
   labelled(labels: Labels): Metrics;
   /** Everything, as prom-client aggregates it over processes. */
@@ -43,11 +44,11 @@ export class ProcessMetrics implements Metrics {
     return { add: (amount, values) => metric.inc({ ...this.#fixed, ...values }, amount) };
   }
 
-  gauge(name: string, help: string, labels: readonly string[] = []): Level {
+  gauge(name: string, help: string, labels: readonly string[] = [], over: 'sum' | 'max' = 'sum'): Level {
     const labelNames = [...Object.keys(this.#fixed), ...labels];
     const metric =
       (this.#registry.getSingleMetric(name) as Gauge | undefined) ??
-      new Gauge({ name, help, labelNames, registers: [this.#registry] });
+      new Gauge({ name, help, labelNames, registers: [this.#registry], aggregator: over });
     return {
       set: (value, values) => metric.set({ ...this.#fixed, ...values }, value),
       remove: (values) => metric.remove({ ...this.#fixed, ...values }),

@@ -76,6 +76,12 @@ function remembered(
   return credentials;
 }
 
+/** What a request says of its pipeline, whatever else is wrong with it. */
+export function namedPipeline(query: string): string {
+  const { pipeline_id } = readQuery(query);
+  return typeof pipeline_id === 'string' ? pipeline_id : '';
+}
+
 /** The pipeline of a request that has neither key nor token, if it names one; whether there is one is not checked. */
 export function readPipeline(query: string, authorization?: string): string | undefined {
   const values = readQuery(query);

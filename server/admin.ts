@@ -64,6 +64,11 @@ export function adminApp(
       await overview(config, spool, await supervisor.lanes(), webhookUrl(config, supervisor.port)),
     );
   });
+  app.get('/api/refused', async (request, response) => {
+    const pipeline = textOf(request.query['pipeline']);
+    const limit = limitOf(request.query['limit'], 20, 10_000);
+    response.json(await supervisor.refusals({ limit, pipeline }));
+  });
   app.get('/api/pipelines/:pipeline/rows', async (request, response) => {
     const pipeline = config.pipelines.get(request.params.pipeline);
     if (pipeline === undefined) throw new BadRequest(`there is no pipeline ${request.params.pipeline}`);

@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, () => Promise<(program: Command) => void
   pipelines: async () => (await import('./commands/pipelines.js')).pipelines,
   explain: async () => (await import('./commands/explain.js')).explain,
   send: async () => (await import('./commands/send.js')).send,
+  refused: async () => (await import('./commands/refused.js')).refused,
   rows: async () => (await import('./commands/rows.js')).rows,
   query: async () => (await import('./commands/query.js')).query,
   drain: async () => (await import('./commands/drain.js')).drain,

@@ -4,11 +4,20 @@ import type { LaneReport } from '../core/engine.js';
 import { messageOf } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Metrics, MetricsJson } from '../core/metrics.js';
+import { newest, type Refusal } from '../core/refusals.js';
 import type { Channel } from './channel.js';
 import { forkAck, forkLoad } from './fork.js';
 import { Post } from './post.js';
 import type { Recruit } from './recruit.js';
-import type { AckAnswers, LoadAnswers, Outcome, RoleAnswers, RoleName, Start } from './roles/role.js';
+import type {
+  AckAnswers,
+  LoadAnswers,
+  Outcome,
+  RefusalsQuestion,
+  RoleAnswers,
+  RoleName,
+  Start,
+} from './roles/role.js';
 import { Watchdog } from './watchdog.js';
 
 /** Milliseconds that whoever looks at this server waits for one of its processes. */
@@ -93,6 +102,20 @@ export class Supervisor {
       (await this.#answering(this.#load)
         ?.ask('lanes', undefined, lookTimeout)
         .catch(() => [])) ?? []
+    );
+  }
+
+  /** What the ack workers have refused last, newest first. */
+  async refusals(question: RefusalsQuestion): Promise<Refusal[]> {
+    const asked = this.#acks.map((ack) =>
+      this.#answering(ack)
+        ?.ask('refusals', question)
+        .catch(() => []),
+    );
+    const answers = await Promise.all(asked);
+    return newest(
+      answers.flatMap((answer) => answer ?? []),
+      question.limit,
     );
   }
 

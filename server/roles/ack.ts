@@ -48,6 +48,7 @@ export async function startAck(
         ingest.report();
         return container.get(keys.metrics).json();
       },
+      refusals: ({ limit, pipeline }) => ingest.refusals(limit, pipeline),
       health: async () => {
         listener.check();
         await spool.check(AbortSignal.timeout(5000));

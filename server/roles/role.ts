@@ -3,6 +3,7 @@ import type { Row } from '../../core/chart.js';
 import type { QueryResult, TimeRange } from '../../core/destination.js';
 import type { LaneReport, Orphan } from '../../core/engine.js';
 import type { MetricsJson } from '../../core/metrics.js';
+import type { Refusal } from '../../core/refusals.js';
 import type { ListingPage } from './listings.js';
 
 export const roles = ['ack', 'load', 'admin'] as const;
@@ -63,6 +64,14 @@ export interface Outcome {
 export interface AckAnswers extends RoleAnswers {
   /** Resolves when requests are accepted now. */
   readonly health: (argument: undefined) => Promise<void>;
+  /** What was refused last, newest first. */
+  readonly refusals: (argument: RefusalsQuestion) => Refusal[];
+}
+
+export interface RefusalsQuestion {
+  readonly limit: number;
+  /** Of this one alone. */
+  readonly pipeline?: string | undefined;
 }
 
 export interface LoadAnswers extends RoleAnswers {

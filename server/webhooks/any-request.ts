@@ -7,6 +7,7 @@ import { brokenEncoding, type Reply, replies, unsupportedEncoding } from '../../
 import { accepted, decode, isUnsupported } from './encoding.js';
 import { Gathered } from './gathered.js';
 import { LastAnswer } from './last-answer.js';
+import { unreadFrom } from './message.js';
 import { isWellFormed } from './well-formed.js';
 
 /** `node:http`'s codes for what is not malformed; a reset connection has no answer to come. */
@@ -115,7 +116,7 @@ export class AnyRequest {
 
   #giveLast(socket: Socket, refusal: Reply): void {
     const reply = this.#ingest.knockAt(socket.remoteAddress) ?? refusal;
-    if (socket.writable) this.#ingest.refused(reply);
+    if (socket.writable) this.#ingest.refused(reply, unreadFrom(socket.remoteAddress));
     this.#last.give(socket, reply);
   }
 
@@ -186,6 +187,7 @@ export class AnyRequest {
       return { judged: this.#ingest.knockAt(socket.remoteAddress) ?? replies.malformed };
     }
     const arrival = arrivalOf(request);
+    this.#ingest.meet(arrival);
     if (method === 'POST') return { judged: this.#ingest.admit(arrival, lengthOf(request), this.maxBody) };
     return { judged: this.#ingest.knock(arrival) ?? this.#handshake(request) ?? replies.methodNotAllowed };
   }
@@ -232,7 +234,7 @@ export class AnyRequest {
 
   /** Answers at once. What is still to come of a short body is passed over; behind a longer one the connection ends. */
   #refuse(request: IncomingMessage, response: ServerResponse, reply: Reply, waits = false): void {
-    if (reply.status !== 200) this.#ingest.refused(reply);
+    if (reply.status !== 200) this.#ingest.refused(reply, arrivalOf(request), lengthOf(request));
     const { upgrade } = request.headers;
     const whole = request.complete || !hasBody(request);
     const isShort = whole || (!waits && (lengthOf(request) ?? Number.POSITIVE_INFINITY) <= dropped);

@@ -6,7 +6,7 @@ import type { Ingest } from '../../core/ingest.js';
 import { replies } from '../../core/reply.js';
 import { AnyRequest, type Patience } from './any-request.js';
 import { Crowd, mostConnections } from './crowd.js';
-import { messageOf } from './message.js';
+import { messageOf, unreadFrom } from './message.js';
 import { PlainConnection, type PlainOptions } from './plain-connection.js';
 import { withPath } from './plain-request.js';
 
@@ -133,7 +133,7 @@ export class WebhookListener {
 
   /** Answers before anything was asked: there is no handle to wait with. */
   #turnAway(socket: Socket): void {
-    this.#ingest.refused(replies.overloaded);
+    this.#ingest.refused(replies.overloaded, unreadFrom(socket.remoteAddress));
     const linger = setTimeout(() => socket.destroy(), 1000);
     socket
       .on('error', () => undefined)

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import type { Arrival } from '../../core/arrival.js';
 import type { Reply } from '../../core/reply.js';
 
 /** An answer as `node:http` would send it. @param keepAlive milliseconds; `undefined` where the connection ends */
@@ -29,4 +30,9 @@ function date(): string {
     dateOfSecond = new Date(now * 1000).toUTCString();
   }
   return dateOfSecond;
+}
+
+/** What is known of a request that could not be read. */
+export function unreadFrom(peer: string | undefined): Arrival {
+  return { query: '', peer, header: () => undefined };
 }

@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
+import type { Arrival } from '../../core/arrival.js';
 import type { BodyBudget, BodyRoom } from '../../core/body-budget.js';
 import { failpoint } from '../../core/failpoint.js';
 import { type Admitted, type Ingest, isReply } from '../../core/ingest.js';
 import { type Reply, replies } from '../../core/reply.js';
 import type { Begun } from './any-request.js';
-import { currentSecond, messageOf } from './message.js';
+import { currentSecond, messageOf, unreadFrom } from './message.js';
 import { type PlainHead, readPlainHead } from './plain-request.js';
 import { SharedReads } from './shared-reads.js';
 
@@ -94,6 +95,7 @@ export class PlainConnection {
     if (this.#last) return;
     this.#received += lent.length;
     this.#head ??= readPlainHead(lent, this.#socket.remoteAddress);
+    if (this.#state === 'new' && this.#head !== undefined) this.#ingest.meet(this.#head);
     const whole = this.#wholeLength();
     if (whole === this.#received) {
       this.#accept(lent);
@@ -141,12 +143,12 @@ export class PlainConnection {
     this.#state = 'busy';
     this.#forget();
     if (isReply(judged)) {
-      this.#refuse(judged);
+      this.#refuse(judged, head, head.bodyLength);
       return;
     }
     const { budget } = this.#options;
     if (room === undefined && !budget.enter(head.bodyLength)) {
-      this.#refuse(this.#ingest.full());
+      this.#refuse(this.#ingest.full(), head, head.bodyLength);
       return;
     }
     const body =
@@ -208,7 +210,8 @@ export class PlainConnection {
     this.#end();
     if (!isCutOff) return;
     this.#closed();
-    this.#refuse(this.#ingest.knockAt(this.#socket.remoteAddress) ?? replies.malformed);
+    const { remoteAddress } = this.#socket;
+    this.#refuse(this.#ingest.knockAt(remoteAddress) ?? replies.malformed, unreadFrom(remoteAddress));
   };
 
   readonly #closed = (): void => {
@@ -222,8 +225,8 @@ export class PlainConnection {
     if (this.#state === 'new' || this.#state === 'idle') this.#socket.destroySoon();
   }
 
-  #refuse(reply: Reply): void {
-    this.#ingest.refused(reply);
+  #refuse(reply: Reply, arrival: Arrival, size?: number): void {
+    this.#ingest.refused(reply, arrival, size);
     this.#answer(reply);
   }
 

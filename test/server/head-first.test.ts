@@ -31,10 +31,10 @@ class Named extends Clients {
 /** Keeps nothing: a fake, as what is proven here comes before the spool. */
 const spool = { append: () => Promise.resolve(), senders: {} } as unknown as Spool;
 
-function makeIngest(limits: Omit<DoorLimits, 'network'> = {}): Ingest {
+function makeIngest(limits: Omit<DoorLimits, 'network'> = {}, proven = new Proven(spool)): Ingest {
   const pipeline = { id: '1', name: '1', table: 't', destinations: ['out'], paused: false };
   const logger = { error: () => undefined, warn: () => undefined } as never;
-  const door = new Door(new Named(), new Proven(spool), { ...limits, network: 16 });
+  const door = new Door(new Named(), proven, { ...limits, network: 16 });
   const limitsOf = new Map();
   return new Ingest(spool, new Map([['1', pipeline]]), limitsOf, door, logger, new ProcessMetrics());
 }
@@ -64,9 +64,13 @@ describe('what the head decides', () => {
     for (const close of closers.splice(0)) await close();
   });
 
-  async function listen(limits: Omit<DoorLimits, 'network'> = {}, bodies = { total: 1e9, client: 1e9 }) {
+  async function listen(
+    limits: Omit<DoorLimits, 'network'> = {},
+    bodies = { total: 1e9, client: 1e9 },
+    proven = new Proven(spool),
+  ) {
     const options = { host: '127.0.0.1', port: 0, maxBody, bodies, limits: { network: 16 }, ...times };
-    const listener = new WebhookListener(makeIngest(limits), options);
+    const listener = new WebhookListener(makeIngest(limits, proven), options);
     closers.push(() => listener.close(0));
     return listener.listen();
   }
@@ -116,6 +120,16 @@ describe('what the head decides', () => {
     expect(await ask(port, post(good, long))).to.equal('413 BODY_TOO_LARGE');
     expect(await ask(port, post(good, mine))).to.equal('429 TOO_MANY_REQUESTS');
     expect(await ask(port, post(good, 'Transfer-Encoding: chunked'))).to.equal('429 TOO_MANY_REQUESTS');
+  });
+
+  it('has nobody judged that was not let in', async () => {
+    const asked: string[] = [];
+    const proven = Object.assign(new Proven(spool), { ask: (sender: string) => asked.push(sender) });
+    const port = await listen({ unproven: { requests: 0.001 } }, undefined, proven);
+    const other = good.replace('token=', 'token=b');
+    expect(await ask(port, `${post(good, 'Content-Length: 1')}1`)).to.equal('200');
+    expect(await ask(port, `${post(other, 'Content-Length: 1')}1`)).to.equal('429 TOO_MANY_REQUESTS');
+    expect(asked).to.have.length(1);
   });
 
   it('takes the bytes of a chunked body into account once they are known', async () => {
