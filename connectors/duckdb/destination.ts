@@ -1,17 +1,10 @@
 import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api';
+import type { Row } from '../../core/chart.js';
+import type { Batch, Destination, QueryResult, TableName, TimeRange } from '../../core/destination.js';
+import { ConfigError, PermanentError } from '../../core/errors.js';
 import { failpoint } from '../../core/failpoint.js';
-import {
-  type Batch,
-  ConfigError,
-  type Destination,
-  type NewestBatch,
-  PermanentError,
-  pulled,
-  type QueryResult,
-  type Row,
-  type TableName,
-  type TimeRange,
-} from '../../core/index.js';
+import { pulled } from '../../core/pulled.js';
+import type { NewestBatch } from '../../core/serials.js';
 import { Database, type DatabaseSettings } from './database.js';
 import { checkFolder, isThere } from './database-file.js';
 import { CommitFailed } from './errors.js';
@@ -48,6 +41,7 @@ const staging = '__hookline_staging';
  */
 export class DuckDBDestination implements Destination {
   readonly #options: DuckDBOptions;
+  #attached: Promise<Database> | undefined;
   #database: Database | undefined;
   /** Tables that take the chart as it is, or not, as of that opening of the file. */
   #plain = new Map<TableName, boolean>();
@@ -61,8 +55,14 @@ export class DuckDBDestination implements Destination {
 
   async open(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    this.#database ??= await Database.at(this.#options.path, this.#options);
+    await this.attach();
     await this.check([], signal);
+  }
+
+  /** Makes it of use without a look at the file. */
+  async attach(): Promise<void> {
+    this.#attached ??= Database.at(this.#options.path, this.#options);
+    this.#database = await this.#attached;
   }
 
   async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
@@ -191,7 +191,8 @@ export class DuckDBDestination implements Destination {
   }
 
   async close(): Promise<void> {
-    const database = this.#database;
+    const database = await this.#attached;
+    this.#attached = undefined;
     this.#database = undefined;
     await database?.release();
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bytes, definePlugin, duration, path } from '../../core/index.js';
 import { longestDelay } from '../../core/options.js';
-import { DuckDBDestination } from './destination.js';
+import { HostedDestination } from './hosted.js';
 
 export default definePlugin({
   kind: 'destination',
@@ -14,7 +14,7 @@ export default definePlugin({
     memoryLimit: bytes()
       .optional()
       .describe(
-        'How much memory DuckDB may take, within the load process, as a cache too. Unless set 72MiB, and more where 2,048 rows at once need it',
+        'How much memory DuckDB may take, in the process of its own that has the file, as a cache too. Unless set 72MiB, and more where 2,048 rows at once need it',
       ),
     threads: z.int().min(1).max(1024).default(2).describe('How many threads DuckDB may use'),
     releaseAfter: duration()
@@ -28,5 +28,5 @@ export default definePlugin({
   defaults: { flush: { rows: 10_000, bytes: '6MiB', every: '1s' }, concurrency: 1 },
   // DuckDB does not tell capitals apart, in ASCII alone, also in names that are quoted.
   foldTable: (table) => table.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()),
-  create: (config) => new DuckDBDestination(config),
+  create: (config) => new HostedDestination(config),
 });

@@ -8,16 +8,17 @@ import { failpoint } from '../../core/failpoint.js';
  */
 const allocator = 'narenas:1,dirty_decay_ms:200,muzzy_decay_ms:0';
 
-/**
- * Opens a database of DuckDB's own, which is loaded when the first one is: it takes 25 MiB, which a process that
- * answers senders does not need.
- */
+/** DuckDB, which is loaded when it is needed: it takes 25 MiB, which a process that answers senders does not need. */
+export async function loadLibrary() {
+  process.env['DUCKDB_JE_MALLOC_CONF'] ??= allocator;
+  return await import('@duckdb/node-api');
+}
+
 export async function createInstance(
   path: string,
   config: Readonly<Record<string, string>>,
 ): Promise<DuckDBInstance> {
-  process.env['DUCKDB_JE_MALLOC_CONF'] ??= allocator;
-  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const { DuckDBInstance } = await loadLibrary();
   return await DuckDBInstance.create(path, { ...config });
 }
 

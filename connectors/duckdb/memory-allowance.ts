@@ -1,6 +1,5 @@
 import { totalmem } from 'node:os';
-import { RetryableError } from '../../core/index.js';
-import { writeQuantity } from '../../core/options.js';
+import { RetryableError } from '../../core/errors.js';
 
 /** Bytes that a database begins with: a row of the largest body takes 64 MiB. */
 const usual = 72 * 1024 ** 2;
@@ -67,5 +66,5 @@ export class MemoryAllowance {
 }
 
 function written(bytes: number): string {
-  return writeQuantity('size', Math.floor(bytes / 1024 ** 2) * 1024 ** 2);
+  return `${Math.floor(bytes / 1024 ** 2)}MiB`;
 }

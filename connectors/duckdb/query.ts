@@ -1,5 +1,6 @@
 import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api';
-import { messageOf, PermanentError, type QueryResult } from '../../core/index.js';
+import type { QueryResult } from '../../core/destination.js';
+import { messageOf, PermanentError } from '../../core/errors.js';
 import { faultOf } from './errors.js';
 import { toJson } from './json.js';
 

@@ -1,13 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { type DuckDBBlobValue, DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { expect } from 'chai';
 import { canonical, newestStorageVersion } from '../../../connectors/duckdb/database-file.js';
+import { DuckDBDestination, type DuckDBOptions } from '../../../connectors/duckdb/destination.js';
 import duckdb from '../../../connectors/duckdb/index.js';
 import {
   absent,
@@ -260,6 +262,8 @@ describe('the duckdb destination', () => {
     });
 
     describe('of which 2,048 take more memory than DuckDB has at first', () => {
+      // Closed in between, it would have room for each batch.
+      const open = { releaseAfter: '1m' };
       const batches = () =>
         Array.from({ length: 14 }, () =>
           makeBatch(
@@ -270,7 +274,7 @@ describe('the duckdb destination', () => {
 
       it('land once it was given more, and others read meanwhile', async () => {
         const path = newPath();
-        const destination = await ready(path, 'large');
+        const destination = await ready(path, 'large', open);
         const refusals: string[] = [];
         const rows: Row[] = [];
         for (const batch of batches()) {
@@ -297,7 +301,7 @@ describe('the duckdb destination', () => {
       }).timeout(60_000);
 
       it('land though a list of what is there is open that nobody reads on, which is cut short', async () => {
-        const destination = await ready(newPath(), 'large');
+        const destination = await ready(newPath(), 'large', open);
         const small = Array.from({ length: 10_000 }, () => makeRow('1', 1.7e9));
         await destination.write(makeBatch('large', small), never);
         const list = destination.requestIds?.('large', { from: 0, to: 2e9 }, never)[Symbol.asyncIterator]();
@@ -318,7 +322,7 @@ describe('the duckdb destination', () => {
       }).timeout(60_000);
 
       it('wait where memoryLimit forbids it, and it is said so', async () => {
-        const destination = await ready(newPath(), 'large', { memoryLimit: '72MiB' });
+        const destination = await ready(newPath(), 'large', { ...open, memoryLimit: '72MiB' });
         const write = async () => {
           for (const batch of batches()) await destination.write(batch, never);
         };
@@ -362,6 +366,11 @@ describe('the duckdb destination', () => {
     }).timeout(60_000);
 
     describe('of which the COMMIT fails', () => {
+      const here = new TestDestinations(
+        { ...duckdb, create: (options) => new DuckDBDestination(options as DuckDBOptions) },
+        () => ({}),
+      );
+      afterEach(() => here.close());
       const undo =
         "DELETE FROM main.__hookline_batches WHERE landed_at > current_timestamp - INTERVAL '1 hour'";
       const left: Record<string, (commit: Commit) => Promise<void>> = {
@@ -382,7 +391,8 @@ describe('the duckdb destination', () => {
       for (const [what, leave] of Object.entries(left)) {
         it(`are there once, ${what}`, async () => {
           const path = newPath();
-          let destination = await ready(path, 'orders');
+          const open = () => here.ready('orders', { path });
+          let destination = await open();
           const batch = makeBatch('orders', [makeRow(), makeRow()]);
           const commits = breakCommit(({ run }) => leave({ run, path }));
           try {
@@ -394,7 +404,7 @@ describe('the duckdb destination', () => {
           // Where the file has no part of it, whoever comes next need not know of it.
           if (!what.endsWith('left rows without their entry')) {
             await destination.close();
-            destination = await ready(path, 'orders');
+            destination = await open();
           }
           await destination.write(batch, never);
           await destination.write(batch, never);
@@ -466,6 +476,41 @@ describe('the duckdb destination', () => {
         never,
       );
       expect(result?.rows).to.deep.equal([[batch.id, 'orders', 2, batch.bytes]]);
+    });
+  });
+
+  describe('its process', () => {
+    const bomb = `SELECT json_structure('${'['.repeat(100_000)}${']'.repeat(100_000)}')`;
+
+    it('may end by a query that DuckDB does not survive; what it had begun is tried again', async () => {
+      const path = newPath();
+      const destination = await ready(path, 'orders');
+      const batches = Array.from({ length: 20 }, () => makeBatch('orders', [makeRow(), makeRow()]));
+      const [error] = await Promise.all([
+        refused(destination.query?.(bomb, 1, never)),
+        ...batches.map((batch) => retrying(() => destination.write(batch, never))),
+      ]);
+      expect(instructionOf(error), String(error)).to.equal('retry');
+      expect(error.message).to.match(
+        /^warehouse: DuckDB ended unexpectedly \(SIGSEGV\) during .*a query.*; it is started again$/,
+      );
+      await destination.close();
+      expect(await sql(path, 'SELECT count(*)::INT FROM orders')).to.deep.equal([[40]]);
+    });
+
+    it('is one for each file, which ends when nobody has it open', async () => {
+      const path = newPath();
+      const one = await ready(path, 'orders');
+      const two = await ready(path, 'visits');
+      const other = await ready(newPath(), 'orders');
+      const begun = await engines();
+      await one.close();
+      expect(await engines()).to.deep.equal(begun);
+      await two.close();
+      expect(begun).to.have.length(2);
+      expect(await engines()).to.have.length(1);
+      await other.close();
+      expect(await engines()).to.deep.equal([]);
     });
   });
 
@@ -676,6 +721,16 @@ async function hold(path: string): Promise<ChildProcess> {
     once(child, 'close').then(() => Promise.reject(new Error(trouble))),
   ]);
   return child;
+}
+
+/** The process ids of the children of this process that have DuckDB files. */
+async function engines(): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,ppid=,args=']);
+  return stdout
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, parent, ...words]) => parent === String(process.pid) && words.join(' ') === 'hookline duckdb')
+    .map(([pid]) => pid as string);
 }
 
 interface Commit {
