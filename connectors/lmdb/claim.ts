@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, FencedError } from '../../core/index.js';
 import type { Db, Environment } from './environment.js';
-import { isAlive, type ProcessIdentity, thisProcess } from './process-identity.js';
+import { isAlive, isForeign, isThis, type ProcessIdentity, thisProcess } from './process-identity.js';
 
 const claimKey = Buffer.from('claim');
 
@@ -40,7 +40,7 @@ export class Claim {
       if (other === undefined) break;
       if (performance.now() > until) {
         throw new ConfigError(
-          `the spool at ${this.#environment.path} is loaded by process ${other.pid} already; ` +
+          `the spool at ${this.#environment.path} is loaded by process ${other.pid}${isForeign(other) ? ' of another container' : ''} already; ` +
             'stop it, or give this one another spool path',
         );
       }
@@ -84,8 +84,9 @@ export class Claim {
   #other(): ProcessIdentity | undefined {
     this.#environment.refresh();
     const claimer = this.#db.get(claimKey) ?? undefined;
-    if (claimer === undefined || claimer.pid === process.pid) return undefined;
-    return isAlive(claimer) ? claimer : undefined;
+    if (claimer === undefined || isThis(claimer)) return undefined;
+    const lives = isForeign(claimer) ? this.#environment.isOpenElsewhere(claimer) : isAlive(claimer);
+    return lives ? claimer : undefined;
   }
 
   #lost(): string {

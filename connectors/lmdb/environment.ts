@@ -3,7 +3,8 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Database, RootDatabase } from 'lmdb';
 import { ConfigError, messageOf, RetryableError } from '../../core/index.js';
 import { Gate } from './gate.js';
-import { openRoot, unusable } from './root.js';
+import type { ProcessIdentity } from './process-identity.js';
+import { openRoot, Unreadable, unusable } from './root.js';
 
 /** What a database of the environment keeps, as it is put and as it comes back. */
 export interface Codec<V> {
@@ -69,8 +70,15 @@ export class Environment {
         return built;
       });
     } catch (error) {
+      const hasNamesake = error instanceof Unreadable && gate.hasNamesake();
       gate.remove();
-      throw error;
+      if (!hasNamesake) throw error;
+      throw new ConfigError(
+        `the ${what} at ${path} is used by process ${process.pid} of another container already, and this one has ` +
+          `the same pid; stop it, or give this one another ${what} path. Containers that share one must share their ` +
+          'pids: --pid=container:NAME in docker, shareProcessNamespace in a pod',
+        { cause: error },
+      );
     }
   }
 
@@ -177,6 +185,16 @@ export class Environment {
   sizeOf(db: Db<unknown>): number {
     const stats = db.getStats() as Stats;
     return livePagesOf(stats) * stats.pageSize;
+  }
+
+  /**
+   * Whether a process of another container may have it open: LMDB holds a lock for the pid of each process that reads,
+   * which the kernel knows whatever container that is in. No two processes can hold it for the same pid.
+   */
+  isOpenElsewhere({ pid }: ProcessIdentity): boolean {
+    if (this.#gate.holds(pid)) return false;
+    this.#root.readerCheck();
+    return new RegExp(`^ *${pid} `, 'm').test(this.#root.readerList());
   }
 
   /** Frees the snapshots of processes that were killed: they would keep dead pages for ever. */

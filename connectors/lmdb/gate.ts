@@ -27,8 +27,8 @@ const openingPatience = 20_000;
 /** How often a process says that it still commits, in milliseconds. */
 const beat = 1_000;
 
-/** When a process that nobody can see from here is taken for gone, in milliseconds. */
-const silence = 5 * beat;
+/** How long a process that nobody can see from here may do nothing before it is taken for gone, in milliseconds. */
+const longestSilence = 5 * beat;
 
 /** Whose a file is: its process, and which of its gates. */
 const fileName = /^([0-9]+)-([0-9@]*)-([0-9]+)\.(opening|commits)$/;
@@ -57,13 +57,17 @@ export class Gate {
   /** One byte long while this gate lets a commit through. */
   #file: number;
   readonly #beats: NodeJS.Timeout;
+  readonly #silence: number;
+  /** Of processes that nobody can see from here: the time of a file, and since when it has been that. */
+  readonly #heard = new Map<string, { readonly time: number; readonly since: number }>();
   #passing = 0;
   /** It could not be emptied after the last commit. */
   #full = false;
   #removed = false;
 
   /** @param path the environment's folder */
-  constructor(path: string) {
+  constructor(path: string, silence = longestSilence) {
+    this.#silence = silence;
     const { pid, started } = thisProcess();
     this.#folder = join(path, 'gate');
     this.#name = `${pid}-${started}-${++gates}`;
@@ -224,14 +228,40 @@ export class Gate {
       const stats = statSync(path, { throwIfNoEntry: false });
       if (stats === undefined) continue;
       const counted = counts(stats.size, file === this.#name + kind);
-      // A clock that was set back makes a file seem to come from the future.
-      const silent = Math.abs(Date.now() - stats.mtimeMs) >= silence;
       // One that is idle and foreign says nothing, dead or not.
-      const gone = isForeign(process) ? counted && silent : !isAlive(process);
-      if (gone) rmSync(path, { force: true });
-      else if (counted) return process.pid;
+      const gone = isForeign(process) ? counted && this.#isSilent(path, stats.mtimeMs) : !isAlive(process);
+      if (gone) {
+        rmSync(path, { force: true });
+        this.#heard.delete(path);
+      } else if (counted) return process.pid;
     }
     return undefined;
+  }
+
+  /** By our own monotonic clock: a wall clock that is set would make a live process seem to be gone. */
+  #isSilent(path: string, time: number): boolean {
+    const now = performance.now();
+    const heard = this.#heard.get(path);
+    if (heard?.time === time) return now - heard.since >= this.#silence;
+    this.#heard.set(path, { time, since: now });
+    return false;
+  }
+
+  /** Whether a process that nobody can see from here is there, or was, under the pid of this one. */
+  hasNamesake(): boolean {
+    return this.#files().some((file) => {
+      const [, pid, started = ''] = fileName.exec(file) ?? [];
+      return Number(pid) === process.pid && isForeign({ pid: process.pid, started });
+    });
+  }
+
+  /** Whether a process that is seen from here, and lives, has the environment open under that pid. */
+  holds(pid: number): boolean {
+    return this.#files().some((file) => {
+      const [, its, started = ''] = fileName.exec(file) ?? [];
+      const process = { pid, started };
+      return Number(its) === pid && !isForeign(process) && isAlive(process);
+    });
   }
 
   /** None where somebody has removed the folder: it is another environment then that is opened there. */

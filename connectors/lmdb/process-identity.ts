@@ -32,6 +32,11 @@ export function isAlive({ pid, started }: ProcessIdentity): boolean {
   }
 }
 
+/** A pid alone says nothing: in another container another process may have it. */
+export function isThis({ pid, started }: ProcessIdentity): boolean {
+  return pid === process.pid && (started === '' || started === thisProcess().started);
+}
+
 /** Whether nobody can tell from here whether the process lives. */
 export function isForeign({ started }: ProcessIdentity): boolean {
   return started !== '' && !started.endsWith(`@${namespace()}`);

@@ -30,9 +30,27 @@ export function openRoot(what: string, path: string, mapSize: number): RootDatab
     permissionsMode: 0o600,
   } as const;
   try {
-    return open<Buffer, Buffer>(path, options);
+    const root = open<Buffer, Buffer>(path, options);
+    assertReadable(what, path, root);
+    return root;
   } catch (cause) {
-    throw unusable(what, path, cause);
+    throw cause instanceof ConfigError ? cause : unusable(what, path, cause);
+  }
+}
+
+/** It is open, and nobody can read: LMDB gives this process no lock for its pid. */
+export class Unreadable extends ConfigError {}
+
+/**
+ * Whoever reads takes a lock for its pid, as LMDB's table of readers goes by pids. A process that does not get it, as
+ * one of another container has the same pid, takes no reader of the other's for its own, also when it ends.
+ */
+function assertReadable(what: string, path: string, root: RootDatabase<Buffer, Buffer>): void {
+  try {
+    root.get(Buffer.from('anything'));
+  } catch (cause) {
+    void root.close();
+    throw new Unreadable(unusable(what, path, cause).message, { cause });
   }
 }
 
