@@ -100,7 +100,7 @@ function withoutContent(error: unknown): string {
 
 /** PgBouncer has one code for most that it refuses; only its text tells what will not pass by itself. */
 const pooled =
-  /no such (database|user)|unsupported startup parameter|auth|not allowed|statement pooling|SSL required|protocol/i;
+  /no such (database|user)|config error|unsupported startup parameter|auth|not allowed|statement pooling|SSL required|protocol/i;
 
 function pooler(code: string): string | undefined {
   return code === '08P01'
