@@ -14,6 +14,7 @@ const usual: DestinationPolicy = {
   flush: { rows: 10_000, bytes: 16 * 1024 ** 2, every: 1000 },
   concurrency: 2,
   timeout: 300_000,
+  haltAfter: 100,
 };
 
 export interface Destinations {
@@ -119,5 +120,6 @@ function mergePolicy(yaml: z.output<typeof policySchema>, defaults: DestinationD
     },
     concurrency: yaml.concurrency ?? defaults.concurrency ?? usual.concurrency,
     timeout: yaml.timeout ?? time(defaults.timeout) ?? usual.timeout,
+    haltAfter: yaml.haltAfter ?? usual.haltAfter,
   };
 }

@@ -52,7 +52,7 @@ function allOptions(plugin: Plugin): JsonSchema {
 }
 
 function policyOptions(plugin: Plugin): Record<string, JsonSchema> {
-  const { flush, concurrency, timeout } = policyOf(plugin);
+  const { flush, concurrency, timeout, haltAfter } = policyOf(plugin);
   const properties = toJsonSchema(policySchema).properties as Record<string, JsonSchema>;
   const flushDefaults = {
     rows: flush.rows,
@@ -64,7 +64,7 @@ function policyOptions(plugin: Plugin): Record<string, JsonSchema> {
       ...properties['flush'],
       properties: withDefaults(properties['flush']?.properties, flushDefaults),
     },
-    ...withDefaults(properties, { concurrency, timeout: writeQuantity('duration', timeout) }),
+    ...withDefaults(properties, { concurrency, timeout: writeQuantity('duration', timeout), haltAfter }),
   };
 }
 

@@ -221,6 +221,12 @@ export const policySchema = z.strictObject({
     .describe('When a batch is written: whatever comes first'),
   concurrency: z.int().min(1).max(256).optional().describe('Batches written at once'),
   timeout: durationFrom(1).optional().describe('How long one write may take before it is tried again'),
+  haltAfter: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe('How many rows in a row may be refused alike, none landing, until the lane is halted'),
 });
 
 export const policyKeys = Object.keys(policySchema.shape);

@@ -24,6 +24,7 @@ destinations:
     # flush: { rows: 10000, bytes: 6MiB, every: 1s }
     # concurrency: 1              # batches written at once
     # timeout: 5m                 # how long one write may take before it is tried again
+    # haltAfter: 100              # rows refused alike in a row until the lane is halted
 
   # Postgres. Tables are made when they are not there; none is ever altered or dropped.
   # warehouse:

@@ -2,10 +2,13 @@ import { instructionOf, messageOf, PermanentError } from './errors.js';
 import { failpoint } from './failpoint.js';
 import type { Outlet } from './outlet.js';
 import type { SealedBatch, Spool } from './spool.js';
+import type { Suspicion } from './suspicion.js';
 
 export type Delivery =
   | { readonly outcome: 'landed' }
   | { readonly outcome: 'split' }
+  /** One refusal too many: it is taken for the table's fault, and the row stays sealed. */
+  | { readonly outcome: 'halting' }
   | { readonly outcome: 'dead'; readonly reason: string };
 
 /**
@@ -18,16 +21,16 @@ export async function deliver(
   table: string,
   outlet: Outlet,
   spool: Spool,
+  suspicion: Suspicion,
   signal: AbortSignal,
 ): Promise<Delivery> {
   try {
-    if (batch.rows.some(({ damaged }) => damaged === true)) {
+    if (isDamaged(batch)) {
       throw new PermanentError(
         "the spool's disk has changed it since it was accepted: look after the disk; what is left of it is kept",
       );
     }
-    const { id, rows, bytes, origin } = batch;
-    await outlet.write({ id, table, rows, bytes, ...(origin && { origin }) }, signal);
+    await write(batch, table, outlet, signal);
   } catch (error) {
     if (instructionOf(error) !== 'permanent') throw error;
     if (batch.rows.length > 1) {
@@ -36,6 +39,9 @@ export async function deliver(
       failpoint?.('batch.split');
       return { outcome: 'split' };
     }
+    const [row] = batch.rows;
+    const isRefused = row !== undefined && row.damaged !== true;
+    if (isRefused && !(await suspicion.condemns(row.requestId, error))) return { outcome: 'halting' };
     const reason = messageOf(error);
     failpoint?.('row.dying');
     await spool.settle(batch, { reason });
@@ -46,4 +52,19 @@ export async function deliver(
   await spool.settle(batch, 'landed');
   failpoint?.('batch.settled');
   return { outcome: 'landed' };
+}
+
+export async function write(
+  batch: SealedBatch,
+  table: string,
+  outlet: Outlet,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id, rows, bytes, origin } = batch;
+  await outlet.write({ id, table, rows, bytes, ...(origin && { origin }) }, signal);
+}
+
+/** What of it is damaged never lands, whatever the table says. */
+export function isDamaged({ rows }: SealedBatch): boolean {
+  return rows.some(({ damaged }) => damaged === true);
 }

@@ -32,7 +32,14 @@ export class RetryableError extends InstructionError {
   }
 }
 
-/** These rows never pass: the engine splits the batch; the culprits become dead letters, the rest lands. */
+/**
+ * These rows never pass: the engine splits the batch; the culprits become dead letters, the rest lands. Where row
+ * after row is refused alike and none lands, it takes the table to be at fault, and halts the lane instead. So:
+ *
+ * - what is surely the set-up's fault, as a partition that is missing, is a `ConfigError`, and makes no dead letter;
+ * - refusals of one cause have one `code`, those of different causes different ones. Without a code the messages are
+ *   compared, numbers and what is in quotes aside.
+ */
 export class PermanentError extends InstructionError {
   /** The warehouse's own code of the refusal, such as Postgres's `23514`; by it alike refusals are told. */
   readonly code: string | undefined;
@@ -82,4 +89,11 @@ export function instructionOf(error: unknown): Instruction | undefined {
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message || error.name : String(error);
   return mask(text).replaceAll(/\s*\n\s*/g, ' ');
+}
+
+/** What refusals of one cause have in common. */
+export function refusalOf(error: unknown): string {
+  const { code } = error as { readonly code?: unknown };
+  if (typeof code === 'string') return `code ${code}`;
+  return messageOf(error).replaceAll(/(["'`]).*?\1|\d+/g, '');
 }

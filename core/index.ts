@@ -11,6 +11,7 @@ export {
   PermanentError,
   RetryableError,
 } from './errors.js';
+export type { Halt, Halts } from './halts.js';
 export { type Key, key, keys } from './keys.js';
 export type { Logger } from './logger.js';
 export type { Count, Labels, Level, Metrics } from './metrics.js';

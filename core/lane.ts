@@ -1,7 +1,7 @@
 import type { Authenticator } from './authenticator.js';
 import { Backoff, pause } from './backoff.js';
 import { deferred } from './deferred.js';
-import { type Delivery, deliver } from './deliver.js';
+import { type Delivery, deliver, isDamaged, write } from './deliver.js';
 import { instructionOf, messageOf } from './errors.js';
 import { failpoint } from './failpoint.js';
 import type { LaneMetrics } from './lane-metrics.js';
@@ -11,6 +11,7 @@ import type { OriginGuard } from './origin-guard.js';
 import type { Outlet } from './outlet.js';
 import type { Pipeline } from './pipeline.js';
 import { type LaneId, laneId, type SealedBatch, type Spool, type StoredRecord } from './spool.js';
+import { Suspicion } from './suspicion.js';
 
 export interface LaneParts {
   readonly pipeline: Pipeline;
@@ -41,6 +42,7 @@ export class Lane {
   readonly #parts: LaneParts;
   readonly #signals: LaneSignals;
   readonly #backoff = new Backoff();
+  readonly #suspicion: Suspicion;
   #status: LaneStatus;
   /** Whether it has reached its destination, or failed to. */
   readonly #looked = deferred<void>();
@@ -50,9 +52,12 @@ export class Lane {
   #ahead: readonly StoredRecord[] | undefined;
   /** While it waits to try again. */
   #waiting: AbortController | undefined;
+  /** Rows that have become dead letters since a row landed or the lane was idle. */
+  #deaths = 0;
 
   constructor(lane: LaneParts, signals: LaneSignals) {
     this.id = laneId(lane.pipeline.id, lane.outlet.name);
+    this.#suspicion = new Suspicion(this.id, lane.pipeline.table, lane.spool, lane.outlet.policy.haltAfter);
     this.#parts = lane;
     this.#signals = signals;
     this.#status = { state: lane.pipeline.paused ? 'paused' : 'running', since: Date.now() };
@@ -114,31 +119,79 @@ export class Lane {
   /** One batch, at most. */
   async #step(): Promise<Step> {
     if (this.#signals.rest.aborted) return 'idle';
-    const { spool, origins, outlet, pipeline, metrics, logger } = this.#parts;
+    const { spool, origins, outlet, pipeline } = this.#parts;
     await outlet.ready(pipeline.table, this.#signals.abort);
     await origins.agree(outlet, this.#signals.abort);
     this.#looked.resolve();
     const ahead = this.#ahead;
     this.#ahead = undefined;
     const left = await spool.sealed(this.id);
-    if (left === undefined && ahead === undefined && !(await this.#isDue())) return 'idle';
+    if ((await this.#suspicion.isConfirmed()) && !(left !== undefined && isDamaged(left))) {
+      await this.#look();
+      return 'again';
+    }
+    if (left === undefined && ahead === undefined && !(await this.#isDue())) {
+      this.#tellDeaths();
+      return 'idle';
+    }
     const batch = left ?? (await this.#seal(ahead ?? (await this.#read())));
     if (batch === undefined) return 'again';
     origins.begins(batch);
-
     const delivery = await this.#deliver(batch);
     origins.ended(outlet, batch, delivery.outcome === 'landed');
-    if (delivery.outcome === 'landed') {
-      metrics.landed(batch);
-      this.#status = { ...this.#status, lastLanded: Date.now() };
-    } else if (delivery.outcome === 'dead') {
-      metrics.died();
-      logger.error(
-        { requestId: batch.rows[0]?.requestId },
-        `a row became a dead letter: ${delivery.reason}. See: hookline dead list`,
-      );
-    }
+    if (delivery.outcome === 'landed') this.#landed(batch);
+    else if (delivery.outcome === 'dead') this.#died(delivery.reason, batch);
     return 'again';
+  }
+
+  /** Whether the table still refuses every row. @throws ConfigError while it does */
+  async #look(): Promise<void> {
+    const { origins, outlet, pipeline, logger } = this.#parts;
+    const { landed, revived } = await this.#suspicion.look({
+      write: (batch) => {
+        origins.begins(batch);
+        return write(batch, pipeline.table, outlet, this.#signals.abort);
+      },
+      seal: async () => this.#seal(await this.#read()),
+    });
+    origins.ended(outlet, landed, true);
+    this.#deaths = 0;
+    this.#landed(landed);
+    if (revived === undefined) {
+      logger.error(
+        {},
+        'a row behind those that were refused has landed: they are to blame, and stay dead letters',
+      );
+      this.#parts.metrics.died();
+    } else {
+      logger.info({}, `the table takes rows again: ${revived} dead letters were put back`);
+    }
+  }
+
+  #landed(batch: SealedBatch): void {
+    this.#parts.metrics.landed(batch);
+    this.#suspicion.landed();
+    this.#tellDeaths();
+    this.#status = { ...this.#status, lastLanded: Date.now() };
+  }
+
+  /** One line for the first, and one for all that follow: a table may refuse some twenty a second. */
+  #died(reason: string, batch: SealedBatch): void {
+    const { metrics, logger } = this.#parts;
+    metrics.died();
+    this.#deaths++;
+    if (this.#deaths > 1) return;
+    logger.error(
+      { requestId: batch.rows[0]?.requestId },
+      `a row became a dead letter: ${reason}. See: hookline dead list`,
+    );
+  }
+
+  #tellDeaths(): void {
+    const more = this.#deaths - 1;
+    this.#deaths = 0;
+    if (more < 1) return;
+    this.#parts.logger.error({}, `${more} more rows became dead letters. See: hookline dead list`);
   }
 
   /** Meanwhile it reads what comes next. */
@@ -146,7 +199,14 @@ export class Lane {
     const { spool, outlet, pipeline } = this.#parts;
     const reading = this.#readAhead(batch).catch(() => undefined);
     try {
-      const delivery = await deliver(batch, pipeline.table, outlet, spool, this.#signals.abort);
+      const delivery = await deliver(
+        batch,
+        pipeline.table,
+        outlet,
+        spool,
+        this.#suspicion,
+        this.#signals.abort,
+      );
       if (delivery.outcome === 'landed') this.#ahead = await reading;
       return delivery;
     } finally {

@@ -32,4 +32,6 @@ export interface DestinationPolicy {
   readonly concurrency: number;
   /** Milliseconds that one write may take. */
   readonly timeout: number;
+  /** How many rows in a row may be refused alike, none landing, until the lane is halted. */
+  readonly haltAfter: number;
 }

@@ -52,7 +52,7 @@ export interface PluginDefinition<K extends PluginKind, C extends z.ZodObject> {
   readonly name: string;
   /** One line for `hookline plugins` and the reference. */
   readonly description?: string;
-  /** The options besides `type` and, for a destination, `flush`, `concurrency` and `timeout`. */
+  /** The options besides `type` and, for a destination, `flush`, `concurrency`, `timeout` and `haltAfter`. */
   readonly config: C;
   readonly defaults?: K extends 'destination' ? DestinationDefaults : never;
   /** What suits these options better than `defaults`. */
@@ -91,7 +91,7 @@ export interface Plugin<K extends PluginKind = PluginKind> {
 }
 
 /** The options of a destination's YAML that the engine takes for itself. */
-export const engineOptions = ['type', 'flush', 'concurrency', 'timeout'] as const;
+export const engineOptions = ['type', 'flush', 'concurrency', 'timeout', 'haltAfter'] as const;
 
 /** A plugin is a value: no base class, no decorator. Export it as the module's default, or an array of them. */
 export function definePlugin<K extends PluginKind, C extends z.ZodObject>(

@@ -1,4 +1,5 @@
 import type { Row } from './chart.js';
+import type { Halts } from './halts.js';
 import type { Quarantine } from './quarantine.js';
 import type { Receipts } from './receipts.js';
 import type { Senders } from './sender.js';
@@ -169,8 +170,8 @@ export interface Spool {
   /** The lanes that hold anything, sealed or not. Called some ten times a second: cheap when idle. */
   pending(): Promise<LaneId[]>;
 
-  /** The oldest batch of the lane that is not settled: what a crash or an outage left. */
-  sealed(lane: LaneId): Promise<SealedBatch | undefined>;
+  /** The oldest batch of the lane that is not settled: what a crash or an outage left. Or the newest one. */
+  sealed(lane: LaneId, which?: 'oldest' | 'newest'): Promise<SealedBatch | undefined>;
 
   /**
    * The oldest records that are not in a sealed batch, about in the order of time; changes nothing. Also asked for
@@ -220,6 +221,9 @@ export interface Spool {
 
   /** Optional: without it nothing is held of what failed authentication. */
   readonly quarantine?: Quarantine;
+
+  /** Optional: without it a process does not know of the halts of the one before it. */
+  readonly halts?: Halts;
 
   /** Optional: without it nothing is remembered of what has landed. */
   readonly receipts?: Receipts;

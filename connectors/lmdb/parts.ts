@@ -6,6 +6,7 @@ import { ClockNotes } from './clock-notes.js';
 import { DeadLetters } from './dead-letters.js';
 import { Discards } from './discards.js';
 import { Environment } from './environment.js';
+import { HaltNotes } from './halt-notes.js';
 import { HeldDiscards } from './held-discards.js';
 import { Appender } from './journal/appender.js';
 import { JournalFolder } from './journal/folder.js';
@@ -51,6 +52,7 @@ export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger, 
       batches: new Batches(environment, logger),
       dead: new DeadLetters(environment),
       discards: new Discards(environment),
+      halts: new HaltNotes(environment, claim, logger),
       held: new HeldDiscards(environment, maxSize / heldPart, clock),
       landed: new Landed(environment, maxSize / landedPart, clock),
       places: placesIn(environment, logger),

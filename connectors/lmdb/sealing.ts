@@ -53,10 +53,10 @@ export class Sealing {
     this.#logger = logger;
   }
 
-  /** The oldest batch of a lane, with its rows as they were sealed. */
-  async first(lane: LaneId): Promise<SealedBatch | undefined> {
+  /** The oldest batch of a lane, or the newest, with its rows as they were sealed. */
+  async end(lane: LaneId, which: 'oldest' | 'newest'): Promise<SealedBatch | undefined> {
     for (;;) {
-      const entry = this.#batches.first(lane);
+      const entry = which === 'oldest' ? this.#batches.first(lane) : this.#batches.last(lane);
       if (entry === undefined) return undefined;
       const batch = this.#load(lane, entry);
       if (batch.rows.length > 0) return batch;

@@ -7,6 +7,7 @@ import {
   type Discard,
   type DiscardCount,
   type DiscardEntry,
+  type Halts,
   type LaneId,
   OverloadedError,
   type Quarantine,
@@ -96,8 +97,8 @@ export class LmdbSpool implements Spool {
     return lanes;
   }
 
-  async sealed(lane: LaneId): Promise<SealedBatch | undefined> {
-    return this.#read().sealing.first(lane);
+  async sealed(lane: LaneId, which: 'oldest' | 'newest' = 'oldest'): Promise<SealedBatch | undefined> {
+    return this.#read().sealing.end(lane, which);
   }
 
   async read(lane: LaneId, limits: BatchLimits): Promise<StoredRecord[]> {
@@ -192,6 +193,12 @@ export class LmdbSpool implements Spool {
     release: (held) => this.#open().revival.release(held),
     drop: (held) => this.#open().revival.dropHeld(held),
     counts: async () => this.#read().held.counts(),
+  };
+
+  readonly halts: Halts = {
+    get: async (lane) => this.#read().halts.get(lane),
+    put: (lane, halt) => this.#open().halts.put(lane, halt),
+    remove: (lane) => this.#open().halts.remove(lane),
   };
 
   readonly receipts: Receipts = {

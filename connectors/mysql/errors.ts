@@ -39,7 +39,7 @@ const numbers: Readonly<Record<number, Verdict>> = {
   1364: 'config', // a column without a default
   1366: 'permanent', // no such text in the column's character set
   1471: 'config',
-  1526: 'permanent', // no partition for the row
+  1526: 'config', // no partition for the row
   1644: 'permanent', // a trigger of the user's own raised it, under whatever class
   1820: 'config', // the password must be changed first
   1862: 'config', // the password has expired
@@ -62,7 +62,7 @@ const advice: Readonly<Record<string, string>> = {
   1153: 'raise max_allowed_packet on the server, and replay',
   1173: keyed,
   1290: 'the server is read-only, perhaps after a failover: is it the primary?',
-  1526: 'give the table a partition for such rows, and replay',
+  1526: 'give the table a partition for such rows',
   3098: keyed,
   3159: 'set ssl',
   3750: keyed,

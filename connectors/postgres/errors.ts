@@ -61,12 +61,16 @@ export function instructed(error: unknown, doing: string): unknown {
   if (code === undefined) return error;
   const verdict = verdictOf(code, error);
   if (verdict === undefined) return error;
-  const hint = verdict === 'config' ? (advice[code] ?? pooler(code)) : advice[code];
+  const advised = verdict === 'config' ? (advice[code] ?? pooler(code)) : advice[code];
+  const hint = lacksPartition(error) ? 'make a partition for such rows' : advised;
   const quoting = isSqlState(code) && mayQuote(code, error);
   const what = quoting ? withoutContent(error) : textOf(error);
-  const message = `${doing}: ${what} (${code})${hint === undefined ? '' : `; ${hint}`}`;
+  const message = `${doing}: ${what}${partitionOf(error)} (${code})${hint === undefined ? '' : `; ${hint}`}`;
   if (verdict === 'permanent') return new PermanentError(message, { code });
-  return new (verdict === 'config' ? ConfigError : RetryableError)(message, quoting ? {} : { cause: error });
+  return new (verdict === 'config' ? ConfigError : RetryableError)(
+    message,
+    quoting || lacksPartition(error) ? {} : { cause: error },
+  );
 }
 
 /** What of a server's error is looked at. https://www.postgresql.org/docs/current/protocol-error-fields.html */
@@ -126,12 +130,30 @@ function isSqlState(code: string): boolean {
 
 function verdictOf(code: string, error: unknown): Verdict | undefined {
   if (code === '08P01') return pooled.test(messageOf(error)) ? 'config' : 'retry';
+  if (lacksPartition(error)) return 'config';
   if (isSqlState(code)) return verdicts[code.slice(0, 2)] ?? 'retry';
   if (isTlsCode(code)) return 'config';
   const system = error as { readonly syscall?: unknown; readonly errors?: unknown };
   // Several addresses were tried: Node gives an AggregateError with the code of the first.
   if (typeof system.syscall === 'string' || Array.isArray(system.errors)) return 'retry';
   return /^E[A-Z]/.test(code) && !code.startsWith('ERR_') ? 'retry' : undefined;
+}
+
+/** Where the server has no partition for a row: it says so under a CHECK's code, and each server in its own language. */
+function lacksPartition(error: unknown): boolean {
+  const { routine } = error as { readonly routine?: unknown };
+  return routine === 'ExecFindPartition' || routine === 'ExecPartitionCheckEmitError';
+}
+
+/**
+ * Which partition is missing, by the column that parts the table, and, where that is the timestamp, by its value: any
+ * other may be a row's content.
+ */
+function partitionOf(error: unknown): string {
+  const { detail } = error as { readonly detail?: unknown };
+  const [, column, value] = /\((.+)\) = \((.+)\)/.exec(typeof detail === 'string' ? detail : '') ?? [];
+  if (!lacksPartition(error) || column === undefined) return '';
+  return column === '__kdd_request_unix_timestamp' ? `, for ${column} = ${value}` : `, by ${column}`;
 }
 
 function textOf(error: unknown): string {

@@ -6,11 +6,12 @@ import { expect } from 'chai';
 import lmdb from '../../connectors/lmdb/index.js';
 import { Authenticator } from '../../core/authenticator.js';
 import type { Row } from '../../core/chart.js';
-import { instantiate, pluginOf, silent } from '../../core/conformance/instantiate.js';
+import { instantiate, pluginOf } from '../../core/conformance/instantiate.js';
 import { ConfigError, FencedError, PermanentError, RetryableError } from '../../core/errors.js';
 import { newRequestId } from '../../core/identity.js';
 import { Lane } from '../../core/lane.js';
 import { LaneMetrics } from '../../core/lane-metrics.js';
+import type { Logger } from '../../core/logger.js';
 import { ProcessMetrics } from '../../core/metrics.js';
 import { mint } from '../../core/mint.js';
 import { OriginGuard } from '../../core/origin-guard.js';
@@ -27,6 +28,7 @@ const policy: DestinationPolicy = {
   flush: { rows: 8, bytes: 1024 ** 2, every: 20 },
   concurrency: 1,
   timeout: 500,
+  haltAfter: 100,
 };
 
 describe('a lane', () => {
@@ -43,6 +45,7 @@ describe('a lane', () => {
   let abort: AbortController;
   let fencedBy: unknown;
   let time: number;
+  let said: string[];
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'hookline-lane-'));
@@ -57,6 +60,7 @@ describe('a lane', () => {
     rest = new AbortController();
     abort = new AbortController();
     fencedBy = undefined;
+    said = [];
     time = Date.now() / 1000 - 10;
     lane = build(pipeline);
   });
@@ -73,6 +77,9 @@ describe('a lane', () => {
     return instantiate(pluginOf(lmdb, 'spool', 'lmdb'), { path: folder }, 'spool');
   }
 
+  const note = (_: object, message: string) => void said.push(message);
+  const logger = { info: note, warn: note, error: note } as unknown as Logger;
+
   function build(of: Pipeline): Lane {
     return new Lane(
       {
@@ -81,7 +88,7 @@ describe('a lane', () => {
         spool,
         origins: new OriginGuard(spool),
         authenticator: new Authenticator(tokens),
-        logger: silent,
+        logger,
         metrics: new LaneMetrics(metrics, { pipeline: of.id, destination: 'out' }),
         haltFor: 50,
         fenced: (error) => {
@@ -525,6 +532,168 @@ describe('a lane', () => {
       destination.tableFaults.push(new ConfigError('another shape'));
       lane.wake();
       await eventually('it has halted', async () => lane.status.state === 'halted' || undefined);
+    });
+  });
+
+  describe('of which row after row is refused', () => {
+    const text = ({ body }: Row) => Buffer.from(body).toString();
+    const isBad = (row: Row) => text(row).startsWith('"bad');
+
+    beforeEach(() => haltAfter(5));
+
+    function haltAfter(count: number): void {
+      outlet = new Outlet('out', destination, { ...policy, haltAfter: count });
+      lane = build(pipeline);
+    }
+
+    async function halts(): Promise<void> {
+      await eventually('it has halted', async () => {
+        lane.wake();
+        return lane.status.state === 'halted' || undefined;
+      });
+    }
+
+    async function acceptAll(bodies: readonly string[]): Promise<readonly string[]> {
+      for (const body of bodies) await accept(body);
+      return bodies;
+    }
+
+    const bad = (count: number) => Array.from({ length: count }, (_, number) => `"bad ${number}"`);
+    const dead = async () => (await spool.dead({})).map(text);
+    const refusal = (code?: string, message = 'violates check constraint "c"') =>
+      new PermanentError(message, code === undefined ? {} : { code });
+
+    async function restart(): Promise<void> {
+      rest.abort();
+      abort.abort();
+      await lane.stopped();
+      await spool.close();
+      spool = makeSpool();
+      await spool.open(AbortSignal.timeout(5000));
+      await spool.claim(AbortSignal.timeout(5000));
+      rest = new AbortController();
+      abort = new AbortController();
+      lane = build(pipeline);
+    }
+
+    it('halts, keeps the rest, and lands all once the table takes rows: also what became dead letters', async () => {
+      destination.refuses = () => refusal('23514');
+      const bodies = await acceptMany(20);
+      await halts();
+      expect(lane.status.error).to.match(/^table one seems to refuse every row, the last 5 alike: violates/);
+      expect(await dead()).to.have.length(4);
+      expect((await spool.depth(id)).records).to.equal(16);
+      const looks = destination.tried.length;
+      await eventually('it looks again', async () => destination.tried.length > looks + 4 || undefined);
+      expect(await dead(), 'looks condemn nothing').to.have.length(4);
+      destination.refuses = undefined;
+      await empty();
+      await runs();
+      expect(destination.bodies.toSorted()).to.deep.equal(bodies.toSorted());
+      expect(await dead()).to.deep.equal([]);
+      expect(said.map((line) => line.replace(/: .*/, ''))).to.deep.equal([
+        'a row became a dead letter',
+        'halted, its records are kept',
+        'the table takes rows again',
+        'running again',
+      ]);
+    });
+
+    it('goes on where a row behind them lands: they were to blame', async () => {
+      destination.refuses = (row) => (isBad(row) ? refusal('23514') : undefined);
+      const bodies = await acceptAll([...bad(12), '1', '2', '3', '4', '5', '6', '7', '8']);
+      await empty();
+      await runs();
+      expect(await dead()).to.have.members(bodies.slice(0, 12));
+      expect(destination.bodies).to.have.members(bodies.slice(12));
+      expect(said.join('\n')).to.include('they are to blame');
+      expect(said.length).to.be.lessThan(12);
+      expect(await metric('hookline_dead_letters_total')).to.equal(12);
+    });
+
+    it('goes on as soon as such a row comes', async () => {
+      destination.refuses = (row) => (isBad(row) ? refusal('23514') : undefined);
+      const bodies = await acceptAll(bad(7));
+      await halts();
+      await accept('"good"');
+      await empty();
+      await runs();
+      expect(await dead()).to.have.members(bodies);
+      expect(destination.bodies).to.deep.equal(['"good"']);
+    });
+
+    it('takes the table for mended where a row lands that was refused as well', async () => {
+      destination.refuses = () => refusal('23514');
+      const bodies = await acceptAll([...bad(7), '"good"']);
+      await halts();
+      destination.refuses = (row) => (text(row) === '"bad 4"' ? refusal('23514') : undefined);
+      await empty();
+      await runs();
+      expect(await dead()).to.deep.equal(['"bad 4"']);
+      expect(destination.bodies).to.have.members(bodies.toSpliced(4, 1));
+    });
+
+    it('stays halted over a restart, condemns no further row, and puts back what was refused before it', async () => {
+      destination.refuses = () => refusal('23514');
+      const bodies = await acceptMany(20);
+      await halts();
+      await restart();
+      await halts();
+      expect(await dead()).to.have.length(4);
+      await restart();
+      destination.refuses = undefined;
+      await empty();
+      await runs();
+      expect(destination.bodies.toSorted()).to.deep.equal(bodies.toSorted());
+      expect(await dead()).to.deep.equal([]);
+    });
+
+    it('loses and doubles nothing where the end of the halt is cut off', async () => {
+      destination.refuses = () => refusal('23514');
+      const bodies = await acceptMany(20);
+      await halts();
+      const settle = spool.settle.bind(spool);
+      let cuts = 0;
+      spool.settle = async (...args) => {
+        if (cuts++ > 0) return settle(...args);
+        throw new RetryableError('cut off');
+      };
+      destination.refuses = undefined;
+      await empty();
+      expect(cuts).to.be.greaterThan(1);
+      expect(destination.bodies.toSorted()).to.deep.equal(bodies.toSorted());
+      expect(await dead()).to.deep.equal([]);
+    });
+
+    it('halts also by messages without a code that differ in numbers and quotes', async () => {
+      destination.refuses = (row) => refusal(undefined, `row ${text(row)}: 12 of "${text(row)}" refused`);
+      await acceptMany(9);
+      await halts();
+      expect(await dead()).to.have.length(4);
+    });
+
+    it('condemns rows that are refused for different causes, and those that are fewer', async () => {
+      destination.refuses = (row) => refusal(`code ${Number(text(row)) % 2}`);
+      await acceptMany(20);
+      await empty();
+      expect(await dead()).to.have.length(20);
+      destination.refuses = () => refusal('23514');
+      await acceptMany(4);
+      await empty();
+      expect(await dead()).to.have.length(24);
+      await runs();
+    });
+
+    it('says in two lines how many became dead letters', async () => {
+      haltAfter(100);
+      destination.refuses = () => refusal('23514');
+      await acceptMany(20);
+      await empty();
+      await eventually('it has said so', async () => said.length > 1 || undefined);
+      expect(said.map((line) => line.replace(/[.:] .*/, ''))).to.deep.equal([
+        'a row became a dead letter',
+        '19 more rows became dead letters',
+      ]);
     });
   });
 

@@ -21,6 +21,7 @@ const policy: DestinationPolicy = {
   flush: { rows: 1, bytes: 1024, every: 10 },
   concurrency: 4,
   timeout: 60_000,
+  haltAfter: 100,
 };
 
 /** A destination that notes when it is closed, and can be made to hang. */

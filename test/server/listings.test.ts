@@ -8,6 +8,7 @@ import { Listings } from '../../server/roles/listings.js';
 const policy = {
   flush: { rows: 1, bytes: 1, every: 1 },
   concurrency: 1,
+  haltAfter: 100,
   timeout: 1000,
 };
 const range = { from: 0, to: 1 };

@@ -20,6 +20,7 @@ export function splittingClaims(claim: SpoolClaim): Claim[] {
         const whole = await sealNext(spool, lane, 7);
         const later = await sealNext(spool, lane, 5);
         await spool.split(whole);
+        same('the newest batch', (await spool.sealed(lane, 'newest'))?.id, later.id);
         const first = await spool.sealed(lane);
         if (first === undefined) throw new Error('nothing is sealed after a split');
         same('the rows of the first half', first.rows.length, 4);

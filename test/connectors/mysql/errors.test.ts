@@ -24,7 +24,7 @@ describe('the errors of mysql', () => {
     [1062, '23000', 'permanent', "a unique key of the user's own"],
     [3819, 'HY000', 'permanent', "a CHECK of the user's own"],
     [1153, '08S01', 'permanent', 'a packet that is too large'],
-    [1526, 'HY000', 'permanent', 'a row without a partition'],
+    [1526, 'HY000', 'config', 'a row without a partition'],
     [1644, '42000', 'permanent', 'a trigger, whatever class it raises'],
     [3750, 'HY000', 'config', 'a server that wants a primary key'],
     [3101, '40000', 'retry', 'a commit that a group has rolled back'],

@@ -35,6 +35,31 @@ describe('the postgres errors', () => {
     });
   }
 
+  it('bear the SQLSTATE where they refuse a row', () => {
+    const refusal = instructed(Object.assign(new Error('refused'), { code: '23514' }), 'writing');
+    expect(refusal).to.include({ code: '23514' });
+  });
+
+  it('tell a partition that is missing from a CHECK, and show of the row its timestamp alone', () => {
+    const missing = (columns: string, values: string) =>
+      instructed(
+        Object.assign(new Error('no partition of relation "t" found for row'), {
+          code: '23514',
+          routine: 'ExecFindPartition',
+          detail: `Partition key of the failing row contains (${columns}) = (${values}).`,
+        }),
+        'writing',
+      );
+    const byTime = missing('__kdd_request_unix_timestamp', '1764556335.1');
+    expect(instructionOf(byTime)).to.equal('config');
+    expect(messageOf(byTime)).to.equal(
+      'writing: no partition of relation "t" found for row, for __kdd_request_unix_timestamp = 1764556335.1 (23514); ' +
+        'make a partition for such rows',
+    );
+    const byBody = missing('left(__kdd_request_body, 5)', 'secret');
+    expect(messageOf(byBody)).to.include('by left(__kdd_request_body, 5)').and.not.include('secret');
+  });
+
   it('of the socket are retryable, of a certificate a ConfigError', () => {
     for (const code of [
       'ECONNREFUSED',

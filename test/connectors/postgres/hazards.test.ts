@@ -127,7 +127,12 @@ describe('what lies under a postgres destination', () => {
       await sql(
         `CREATE UNLOGGED TABLE one (${columns}); CREATE TABLE fine (${columns}); CREATE TABLE two (id int)`,
       );
-      const policy = { flush: { rows: 1, bytes: 1, every: 1 }, concurrency: 1, timeout: 60_000 };
+      const policy = {
+        flush: { rows: 1, bytes: 1, every: 1 },
+        concurrency: 1,
+        haltAfter: 100,
+        timeout: 60_000,
+      };
       const outlet = new Outlet('warehouse', instantiate(plugin, { url }), policy);
       const error = await refused(checkTables(outlet, ['one', 'fine', 'two']));
       await outlet.close();
