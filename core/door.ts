@@ -4,6 +4,7 @@ import type { Proven } from './proven.js';
 import type { Limit } from './rate-limit.js';
 import { RateLimits } from './rate-limits.js';
 import type { SenderId } from './sender.js';
+import type { SpoolRecord } from './spool.js';
 
 /** Whatever may refuse a request for being one too many, as the metrics name it. */
 export type LimitName = 'client' | 'key' | 'unproven' | 'pipeline' | 'share' | 'bodies';
@@ -26,6 +27,9 @@ export interface Excess {
   readonly wait: number;
 }
 
+/** What part of the spool's share for unverified senders one client may take, or the IPv6 network that it is in. */
+const quota = 1 / 8;
+
 /** The same limit for each client address, and a larger one for each network of them. */
 class ClientLimits {
   readonly clients: RateLimits;
@@ -41,6 +45,7 @@ class ClientLimits {
 export class Door {
   readonly #clients: Clients;
   readonly #proven: Proven;
+  readonly #share: number;
   readonly #client: ClientLimits | undefined;
   readonly #key: RateLimits | undefined;
   readonly #unproven: ClientLimits | undefined;
@@ -49,6 +54,7 @@ export class Door {
   constructor(clients: Clients, proven: Proven, { client, key, unproven, network }: DoorLimits, share = 1) {
     this.#clients = clients;
     this.#proven = proven;
+    this.#share = share;
     this.#client = client && new ClientLimits(client, share, network);
     this.#key = key && new RateLimits(key, share);
     this.#unproven = unproven && new ClientLimits(unproven, share, network);
@@ -71,6 +77,14 @@ export class Door {
   /** Has the sender judged: only one that was let in, as others would keep new ones out. */
   ask(sender: SenderId): void {
     this.#proven.ask(sender);
+  }
+
+  /** Of a request whose sender is not verified; `undefined` for one that has no limits. */
+  quotaOf(arrival: Arrival): SpoolRecord['quota'] {
+    const client = this.#clients.of(arrival);
+    return client === undefined
+      ? undefined
+      : { client: networkOf(client) ?? client, part: quota * this.#share };
   }
 
   untrustedProxy(arrival: Arrival): string | undefined {

@@ -170,13 +170,14 @@ export class Ingest {
       if (challenge !== undefined) return challenged(challenge);
       const wait = this.#limits.get(pipeline)?.take(body.length) ?? 0;
       if (wait > 0) return refuse(this.#exceeded('pipeline', wait));
+      const quota = proven ? undefined : this.#door.quotaOf(arrival);
       if (!proven) this.#door.ask(sender);
 
       failpoint?.('request.read');
       const requestId = newRequestId();
       const timestamp = unixTimestamp();
-      const unproven = !proven;
-      await this.#spool.append(lanes, { requestId, timestamp, key, tokenDigest, body, unproven });
+      const record = { requestId, timestamp, key, tokenDigest, body, unproven: !proven };
+      await this.#spool.append(lanes, quota === undefined ? record : { ...record, quota });
       failpoint?.('request.durable');
       this.#tally.accepted(pipeline, body.length, timestamp);
       return accepted(requestId, timestamp);

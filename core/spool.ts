@@ -27,6 +27,8 @@ export interface SpoolRecord extends Row {
   readonly tokenDigest: Uint8Array;
   /** Its sender was not proven when it came: it counts for the share of such records, until it is sealed. */
   readonly unproven?: boolean;
+  /** Of an unproven one: what part of that share its client may take in this process. Not kept. */
+  readonly quota?: { readonly client: string; readonly part: number };
 }
 
 /** Where a record lies; the spool's own affair. */
@@ -154,7 +156,8 @@ export interface Spool {
    * Keep the record in each of the lanes, all or nothing; resolves when it would survive a crash. Many
    * calls in flight share one flush. The buffers are not changed after the call.
    * @throws OverloadedError when the spool is full or its disk fails; the record may then be dropped. One with
-   *   `unproven` when only the share of unproven records is full, which other processes may see a second late
+   *   `unproven` when only the share of unproven records is full, or its client's quota of it, as far as it is known
+   *   in this process; of the share other processes may see that a second late
    */
   append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void>;
 

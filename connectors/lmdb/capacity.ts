@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs';
-import { formatBytes, OverloadedError } from '../../core/index.js';
+import { formatBytes, OverloadedError, type SpoolRecord } from '../../core/index.js';
+import { ClientShares } from './client-shares.js';
 import type { Environment } from './environment.js';
 import type { Appender } from './journal/appender.js';
 import type { Importer } from './journal/importer.js';
@@ -41,6 +42,7 @@ export class Capacity {
   #unprovenSince = 0;
   /** Lanes of the unproven record that was in most of them. */
   #widest = 1;
+  readonly #clients = new ClientShares();
   #measuredAt = Number.NEGATIVE_INFINITY;
   #next: NodeJS.Timeout | undefined;
 
@@ -63,19 +65,19 @@ export class Capacity {
   }
 
   /**
-   * Take room for a body of this length in that many lanes.
+   * Take room for such a record in that many lanes.
    * @throws OverloadedError when there is none
    */
-  take(length: number, lanes: number, unproven: boolean): void {
+  take({ body: { length }, unproven, quota }: SpoolRecord, lanes: number): void {
     const size = roomFor(length) * lanes;
     if (this.#next === undefined || this.#since > measureAfter) this.#measure();
     if (this.#obstacle(size) !== undefined) {
       if (performance.now() - this.#measuredAt > freshForRefusal) this.#measure();
       this.#assert(size);
     }
-    if (unproven) {
+    if (unproven === true) {
       this.#widest = Math.max(this.#widest, lanes);
-      this.#takeUnproven(size);
+      this.#takeUnproven(size, quota);
     }
     this.#since += size;
   }
@@ -86,8 +88,9 @@ export class Capacity {
     this.#assert(roomFor(0));
   }
 
-  #takeUnproven(size: number): void {
-    if (this.#lacksShare(size) && performance.now() - this.#measuredAt > freshForRefusal) this.#measure();
+  #takeUnproven(size: number, quota: SpoolRecord['quota']): void {
+    const lacks = () => this.#lacksShare(size) || this.#lacksQuota(size, quota);
+    if (lacks() && performance.now() - this.#measuredAt > freshForRefusal) this.#measure();
     if (this.#lacksShare(size)) {
       throw new OverloadedError(
         `the spool at ${this.#environment.path} holds as much as it may of senders whose token is not known to be ` +
@@ -95,7 +98,19 @@ export class Capacity {
         { unproven: true },
       );
     }
+    if (this.#lacksQuota(size, quota)) {
+      throw new OverloadedError(
+        `one client has as much as it may in the spool at ${this.#environment.path} of senders whose token is not ` +
+          'known to be good; all others are served: see hookline discards list',
+        { unproven: true },
+      );
+    }
     this.#unprovenSince += size;
+    if (quota !== undefined) this.#clients.take(quota.client, size);
+  }
+
+  #lacksQuota(size: number, quota: SpoolRecord['quota']): boolean {
+    return quota !== undefined && this.#clients.of(quota.client) + size > this.#maxUnproven * quota.part;
   }
 
   #lacksShare(size: number): boolean {
@@ -117,6 +132,7 @@ export class Capacity {
     this.#unprovenInJournal = Math.min(this.#unprovenInJournal + this.#unprovenSince, most);
     this.#unprovenSince = 0;
     this.#unproven = this.#strangers.waiting();
+    this.#clients.settle(this.#unproven + this.#unprovenInJournal);
     this.#measuredAt = performance.now();
     clearTimeout(this.#next);
     this.#next = setTimeout(() => {

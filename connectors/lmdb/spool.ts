@@ -60,7 +60,7 @@ export class LmdbSpool implements Spool {
   append(lanes: readonly LaneId[], record: SpoolRecord): Promise<void> {
     try {
       const { appender, capacity } = this.#open();
-      capacity.take(record.body.length, lanes.length, record.unproven === true);
+      capacity.take(record, lanes.length);
       return appender.append(lanes, record);
     } catch (error) {
       return Promise.reject(error);

@@ -205,6 +205,21 @@ pipelines:
     await proven(body);
   });
 
+  it('of one address fill no more than an eighth of that share, and others have the rest', async () => {
+    await start('unproven: { requests: 100000, bytes: 1GiB }', ', maxSize: 16MiB, maxUnproven: 1MiB');
+    const body = JSON.stringify('x'.repeat(30_000));
+    const from = '2001:db8:7::1';
+    const statuses: number[] = [];
+    for (let n = 0; n < 20; n++) statuses.push((await ask(queryOf(3, stranger()), from, body)).status);
+    expect(statuses).to.deep.equal([...Array(4).fill(200), ...Array(16).fill(503)]);
+    expect((await ask(queryOf(3, stranger()), '2001:db8:7:ffff::9', body)).status, 'its network').to.equal(
+      503,
+    );
+    for (let n = 0; n < 20; n++) {
+      expect((await ask(queryOf(3, stranger()), address(), body)).status).to.equal(200);
+    }
+  });
+
   it('of a token that was deactivated are strangers again', async () => {
     await start('unproven: { requests: 5 }');
     await proven();
