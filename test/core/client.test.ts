@@ -109,13 +109,12 @@ describe('a client address', () => {
   });
 
   it('takes long headers in a time that does not grow out of hand', () => {
-    const said = `${'"'.repeat(8000)},${'for='.repeat(1000)}`;
-    const began = performance.now();
+    // So much more than a request can have that anything worse than proportional would never end.
+    const said = `${'"'.repeat(800_000)},${'for='.repeat(100_000)}`;
     for (const header of ['x-forwarded-for', 'forwarded'] as const) {
       expect(clientOf('127.0.0.1', said, ['loopback'], header)).to.equal('127.0.0.1');
-      expect(clientOf('127.0.0.1', '127.0.0.1,'.repeat(800), ['loopback'], header)).to.equal('127.0.0.1');
+      expect(clientOf('127.0.0.1', '127.0.0.1,'.repeat(80_000), ['loopback'], header)).to.equal('127.0.0.1');
     }
-    expect(performance.now() - began).to.be.below(500);
   });
 
   it('comes of ranges that are addresses, networks or known names, and of nothing else', () => {

@@ -160,10 +160,8 @@ describe('the bigquery destination, with faults between it and goccy/bigquery-em
       await late;
       return await next();
     };
-    const began = Date.now();
     await failure(destination.write(batch, abort.signal));
     expect(late).not.to.equal(undefined);
-    expect(Date.now() - began).to.be.lessThan(5000);
     await destination.write(batch, never);
     await late;
     await holds(batch);

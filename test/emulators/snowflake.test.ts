@@ -218,9 +218,7 @@ describe('the snowflake destination, on the emulator fakesnow', () => {
       }
       const batch = makeBatch(table, [makeRow()]);
       server.faults.next(step, 'never answer');
-      const began = Date.now();
       expect(await thrownBy(destination.write(batch, AbortSignal.timeout(400)))).to.be.instanceOf(Error);
-      expect(Date.now() - began).to.be.below(4000);
       await destination.write(batch, never);
       await holds(table, batch);
     }

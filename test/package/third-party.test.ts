@@ -10,7 +10,8 @@ import { eventually } from '../support/hookline.js';
 import { env, install, pack, packHookline, run } from '../support/npm.js';
 
 describe('a connector made by hookline new', function () {
-  this.timeout(120_000);
+  // Much of it is the registry's.
+  this.timeout(300_000);
   let folder: string;
   /** Where the connector is written. */
   let connector: string;

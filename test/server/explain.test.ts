@@ -23,7 +23,7 @@ export default definePlugin({ kind: 'destination', name: 'quiet', config: z.obje
 `;
 
 describe('hookline explain', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let server: Hookline;
 
   before(async () => {

@@ -75,7 +75,7 @@ describe('a webhook posted is a row landed', function () {
       body: gzipSync('{"packed":   true}'),
     });
     expect(packed.status).to.equal(200);
-    await server.cli('drain');
+    await server.drain();
     const rows = await readPostgres(database, 'github');
     const bodies = rows.map(({ body }) => Buffer.from(body).toString());
     expect(bodies).to.include('{"packed":   true}');
@@ -112,7 +112,7 @@ describe('a webhook posted is a row landed', function () {
     expect((await server.admin('/ready')).status).to.equal(200);
 
     await postgres.start();
-    await server.cli('drain');
+    await server.drain();
     const found = (await readPostgres(database, 'github')).map(({ requestId }) => requestId);
     for (const id of acked) expect(found.filter((each) => each === id)).to.have.length(1);
   });
@@ -152,7 +152,7 @@ pipelines:
       expect((await shared.cli('tokens', 'deactivate', key)).code).to.equal(0);
       await new Promise((resolve) => setTimeout(resolve, 5000));
       await shared.post(urls['1'] as string, '"too late"');
-      await shared.cli('drain');
+      await shared.drain();
       const rows = await shared.json<Record<string, unknown>[]>('rows', '1');
       expect(rows.map((row) => row['__kdd_request_body'])).to.deep.equal(['"waits"']);
       const [discard] = await shared.json<Record<string, unknown>[]>('discards', 'list');
@@ -174,7 +174,7 @@ pipelines:
     await server.stop();
     await server.configure(configuration());
     await server.start();
-    await server.cli('drain');
+    await server.drain();
     const rows = await server.json<Record<string, unknown>[]>('rows', '835212', '--limit', '1');
     expect(rows[0]).to.deep.include({
       __kdd_request_id: answer.data?.__kdd_request_id,

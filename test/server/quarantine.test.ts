@@ -11,7 +11,7 @@ pipelines:
 `;
 
 describe('the quarantine', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let server: Hookline;
 
   beforeEach(async () => {
@@ -71,7 +71,7 @@ describe('the quarantine', function () {
     const [again] = await untilHeld(1);
     expect(again).to.include({ reason: 'wrong token', key });
     expect(until).to.include(again?.['heldUntil']);
-    await server.cli('drain');
+    await server.drain();
     const gone = await server.cli('request', String(waits));
     expect([gone.code, gone.stderr]).to.satisfy(
       ([code, stderr]: [number, string]) =>
@@ -115,7 +115,7 @@ describe('the quarantine', function () {
     expect((await untilHeld(1))[0]).to.include({ reason: 'deactivated token', key });
     await server.cli('tokens', 'activate', key);
     expect((await server.cli('discards', 'release', '--all')).stdout).to.equal('1 discard released\n');
-    await server.cli('drain');
+    await server.drain();
     expect(await held()).to.deep.equal([]);
     const rows = await server.json<Rows>('rows', '1');
     expect(rows.map((row) => row['__kdd_request_body'])).to.deep.equal([body]);
@@ -127,7 +127,7 @@ describe('the quarantine', function () {
     await server.start();
     const forged = String(urls['1']).replace(token, 'forged');
     await server.post(forged, '1');
-    await server.cli('drain');
+    await server.drain();
     expect(await held()).to.deep.equal([]);
     await server.configure(`discards: { keep: 1h }\n${destinations}`);
     expect((await server.cli('reload')).code).to.equal(0);

@@ -15,7 +15,7 @@ pipelines:
 `;
 
 describe('receipts', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let postgres: TestPostgres;
   let database: string;
   let server: Hookline;
@@ -41,7 +41,7 @@ describe('receipts', function () {
       const { answer } = await server.post(url, `{"n":${n}}`);
       ids.push(String(answer.data?.__kdd_request_id));
     }
-    await server.cli('drain');
+    await server.drain();
     return ids;
   };
   const where = (ids: readonly string[]) => `__kdd_request_id IN (${ids.map((id) => `'${id}'`).join()})`;

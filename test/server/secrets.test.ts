@@ -37,7 +37,7 @@ pipelines:
       await fetch(url.replace('pipeline_id=1', 'pipeline_id=1&x=%'), { method: 'PUT', body });
       const spool = filesIn(join(server.folder, 'data/spool'));
       expect(spool.some(({ name }) => name.endsWith('.journal'))).to.equal(true);
-      await server.cli('drain');
+      await server.drain();
       await postgres.stop();
       await server.post(url, body);
       await eventually('it retries', async () => {
@@ -76,7 +76,7 @@ pipelines:
         expect(environment.includes(token), `the token in the environment of ${pid}`).to.equal(false);
       }
       await postgres.start();
-      await server.cli('drain');
+      await server.drain();
       await server.stop();
       said.push(server.output);
 
@@ -186,7 +186,7 @@ pipelines:
       const { urls } = await server.token();
       await server.start();
       await server.post(urls['1'] as string, '{}');
-      await server.cli('drain');
+      await server.drain();
       for (const folder of ['data', 'data/spool', 'data/tokens', 'data/rows']) {
         expect(modeOf(join(server.folder, folder)), folder).to.equal('700');
       }

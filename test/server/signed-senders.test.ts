@@ -109,7 +109,7 @@ pipelines:
 }
 
 describe('signed senders', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let server: Hookline;
   let standIn: string;
   let urls: Readonly<Record<string, string>>;

@@ -235,6 +235,12 @@ ${sections}`,
     return JSON.parse(stdout) as T;
   }
 
+  /** Resolves when all that waits has landed. */
+  async drain(): Promise<void> {
+    const { code, stdout, stderr } = await this.cli('drain');
+    if (code !== 0) throw new Error(`hookline drain exited with ${code}: ${stderr}${stdout}`);
+  }
+
   token(...args: string[]): Promise<TestToken> {
     return this.json<TestToken>('tokens', 'create', '--description', 'test', ...args);
   }

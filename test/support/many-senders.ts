@@ -1,8 +1,10 @@
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * A program: opens connections on which each posts once, and then as told: `idle` says no more, `busy` posts on and
- * on. It prints a line of JSON when all are open, and one with the counts when its input ends.
+ * on. It prints a line of JSON when all are open, and one with the counts once its input has ended and each busy one
+ * was answered three times, or after a minute.
  */
 const [port = '0', count = '0', mode = 'idle', target = '/'] = process.argv.slice(2);
 
@@ -10,13 +12,18 @@ const body = '{"from":"many"}';
 const message = `POST ${target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 const tally = { open: 0, answered: 0, refused: 0, lost: 0 };
 const ids = new Set<string>();
+/** How often each of those that are open was answered. */
+const answers = new Map<Socket, number>();
+const least = mode === 'busy' ? 3 : 1;
 let ending = false;
 
 function open(): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(Number(port), '127.0.0.1');
     socket.on('error', () => undefined);
+    answers.set(socket, 0);
     socket.once('close', () => {
+      answers.delete(socket);
       if (!ending) tally.lost++;
       resolve();
     });
@@ -27,6 +34,7 @@ function open(): Promise<void> {
       const end = unread.indexOf('}}');
       if (end < 0) return;
       note(unread.slice(0, end));
+      answers.set(socket, (answers.get(socket) ?? 0) + 1);
       unread = unread.slice(end + 2);
       resolve();
       if (mode === 'busy' && !ending) again(socket);
@@ -52,7 +60,8 @@ for (let opened = 0; opened < Number(count); opened += 100) {
   tally.open = opened + 100;
 }
 console.log(JSON.stringify(tally));
-process.stdin.resume().on('end', () => {
+process.stdin.resume().on('end', async () => {
+  for (let waits = 0; waits < 600 && Math.min(...answers.values()) < least; waits++) await sleep(100);
   ending = true;
   setTimeout(() => {
     console.log(JSON.stringify({ ...tally, ids: ids.size }));

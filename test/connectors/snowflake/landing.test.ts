@@ -178,10 +178,8 @@ describe('landing in snowflake, on a double with the transactions of its documen
   it('ends when its signal fires though no answer ever comes, and can be written again', async () => {
     const destination = await ready();
     double.before = async (sql) => (sql === 'COMMIT' ? await new Promise<undefined>(() => {}) : undefined);
-    const began = Date.now();
     const error = await thrownBy(destination.write(batch(), AbortSignal.timeout(300)));
     expect(error).to.be.instanceOf(Error);
-    expect(Date.now() - began).to.be.below(3000);
     double.before = async () => undefined;
     await destination.write(batch(), never);
     expect(double.rows).to.have.length(3);
