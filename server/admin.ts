@@ -19,6 +19,7 @@ import { overview } from './overview.js';
 import type { Reload } from './reload.js';
 import type { ListingQuestion } from './roles/role.js';
 import type { Supervisor } from './supervisor.js';
+import { Turns } from './turns.js';
 
 export interface AdminParts {
   readonly config: Config;
@@ -28,6 +29,12 @@ export interface AdminParts {
   readonly logger: Logger;
   readonly reload: Reload;
 }
+
+/** Of queries, and of looks at rows: how many run at once, and how many wait. */
+const [mostQueries, mostWaiting] = [2, 8];
+
+/** Milliseconds. The load process gives up a query after 30 s by itself. */
+const askTimeout = 35_000;
 
 /** The request is wrong; the message tells how to put it right. */
 class BadRequest extends Error {}
@@ -42,6 +49,7 @@ export function adminApp(
   guard?: RequestHandler,
 ): Express {
   const app = express();
+  const turns = new Turns(mostQueries, mostWaiting);
   app.disable('x-powered-by').disable('etag');
   if (guard !== undefined) app.use(guard);
 
@@ -77,8 +85,11 @@ export function adminApp(
       throw new BadRequest(`pipeline ${pipeline.id} has no destination ${destination}`);
     }
     const limit = limitOf(request.query['limit'], 10, 10_000);
-    const load = await supervisor.load();
-    const rows = await load.ask('rows', { destination, table: pipeline.table, limit });
+    const question = { destination, table: pipeline.table, limit };
+    const rows = await turns.run(response, async (signal) => {
+      const load = await supervisor.load();
+      return await load.ask('rows', question, askTimeout, signal);
+    });
     response.json(rows.map(toChartRow));
   });
   app.post('/api/reload', async (_, response) => {
@@ -99,8 +110,11 @@ export function adminApp(
       throw new BadRequest('expected a JSON object with "destination" and "sql"');
     }
     const question = { destination, sql, limit: limitOf(limit, 1000, 100_000) };
-    const load = await supervisor.load();
-    response.json(await load.ask('query', question));
+    const result = await turns.run(response, async (signal) => {
+      const load = await supervisor.load();
+      return await load.ask('query', question, askTimeout, signal);
+    });
+    response.json(result);
   });
   app.post('/api/request-ids', express.json({ limit: '1mb' }), async (request, response) => {
     const load = await supervisor.load();
@@ -112,6 +126,7 @@ export function adminApp(
   });
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
     const status = statusOf(error);
+    if (response.destroyed) return;
     if (status >= 500) logger.warn({}, `the admin API could not answer: ${messageOf(error)}`);
     // Problems of a configuration are a line each.
     const text = error instanceof ConfigProblems ? mask(error.message) : messageOf(error);

@@ -1,4 +1,5 @@
 import { instructionOf, messageOf } from '../core/errors.js';
+import { resultTooLarge } from '../core/result-size.js';
 
 /** One end of the IPC between the supervisor and a child process. */
 export interface Endpoint {
@@ -7,25 +8,34 @@ export interface Endpoint {
   on(event: 'disconnect', listener: () => void): unknown;
 }
 
-/** What one side answers: a function of one argument for each question. */
-export type Answers = Readonly<Record<string, (argument: never) => unknown>>;
+/** What one side answers: a function for each question; its signal fires when nobody wants the answer any more. */
+export type Answers = Readonly<Record<string, (argument: never, signal: AbortSignal) => unknown>>;
 
-type Argument<F> = F extends (argument: infer A) => unknown ? A : never;
-type Answer<F> = F extends (argument: never) => infer R ? Awaited<R> : never;
+type Argument<F> = F extends (argument: infer A, signal: AbortSignal) => unknown ? A : never;
+type Answer<F> = F extends (argument: never, signal: AbortSignal) => infer R ? Awaited<R> : never;
 
 type Message =
   | { readonly kind: 'ask'; readonly id: number; readonly question: string; readonly argument: unknown }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'error'; readonly id: number; readonly message: string; readonly config: boolean };
+  | ({ readonly kind: 'error'; readonly id: number; readonly message: string } & Verdict)
+  | { readonly kind: 'cancel'; readonly id: number };
+
+interface Verdict {
+  readonly config: boolean;
+  /** As the admin API answers. */
+  readonly status?: number | undefined;
+}
 
 /** The other side refused or failed; `config` tells that its set-up is at fault. */
 export class RemoteError extends Error {
   readonly config: boolean;
+  readonly status: number | undefined;
 
-  constructor(message: string, config: boolean) {
+  constructor(message: string, config: boolean, status?: number) {
     super(message);
     this.name = 'RemoteError';
     this.config = config;
+    this.status = status;
   }
 }
 
@@ -37,6 +47,24 @@ export class ProcessEnded extends RemoteError {
   }
 }
 
+/** Whoever asked has gone. */
+class NobodyWaits extends Error {
+  constructor() {
+    super('nobody waits for the answer any more');
+  }
+}
+
+/** That it cannot be had is the fault of whoever asks, or of the set-up, or of neither. */
+function verdictOn(error: unknown): Verdict {
+  const { status, code } = error as { readonly status?: number; readonly code?: string };
+  const instruction = instructionOf(error);
+  const permanent = code === resultTooLarge ? 413 : 400;
+  return {
+    config: instruction === 'config',
+    status: instruction === 'permanent' ? permanent : status,
+  };
+}
+
 /** Questions and answers over IPC. `Asked` is what the other side answers. */
 export class Channel<Asked extends object> {
   readonly #end: Endpoint;
@@ -44,6 +72,7 @@ export class Channel<Asked extends object> {
     number,
     { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void }
   >();
+  readonly #answering = new Map<number, AbortController>();
   #last = 0;
 
   /** @param answers what this side answers; looked up at each question */
@@ -53,22 +82,33 @@ export class Channel<Asked extends object> {
     end.on('disconnect', () => this.#lose());
   }
 
-  /** @param timeout milliseconds */
+  /**
+   * @param timeout milliseconds
+   * @param signal ends the waiting, and what the other side does for it
+   */
   ask<Q extends keyof Asked & string>(
     question: Q,
     argument: Argument<Asked[Q]>,
     timeout = 30_000,
+    signal?: AbortSignal,
   ): Promise<Answer<Asked[Q]>> {
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
       const id = ++this.#last;
       const settle = () => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', cancel);
         this.#waiting.delete(id);
       };
-      const timer = setTimeout(() => {
+      const giveUp = (reason: unknown) => {
         settle();
-        reject(new RemoteError(`no answer to ${question} within ${timeout} ms`, false));
-      }, timeout);
+        this.#send({ kind: 'cancel', id });
+        reject(reason);
+      };
+      const cancel = () => giveUp(signal?.reason);
+      signal?.addEventListener('abort', cancel, { once: true });
+      const late = new RemoteError(`no answer to ${question} within ${timeout} ms`, false);
+      const timer = setTimeout(() => giveUp(late), timeout);
       this.#waiting.set(id, {
         resolve: (value) => {
           settle();
@@ -87,20 +127,25 @@ export class Channel<Asked extends object> {
     if (message.kind === 'ask') void this.#answer(message, answers);
     else if (message.kind === 'answer') this.#waiting.get(message.id)?.resolve(message.value);
     else if (message.kind === 'error') {
-      this.#waiting.get(message.id)?.reject(new RemoteError(message.message, message.config));
-    }
+      const { message: text, config, status } = message;
+      this.#waiting.get(message.id)?.reject(new RemoteError(text, config, status));
+    } else if (message.kind === 'cancel') this.#answering.get(message.id)?.abort(new NobodyWaits());
   }
 
   async #answer(
     { id, question, argument }: Extract<Message, { kind: 'ask' }>,
     answers: Answers,
   ): Promise<void> {
+    const abort = new AbortController();
+    this.#answering.set(id, abort);
     try {
       const answer = answers[question];
       if (answer === undefined) throw new Error(`nobody answers ${question} here`);
-      this.#send({ kind: 'answer', id, value: await answer(argument as never) });
+      this.#send({ kind: 'answer', id, value: await answer(argument as never, abort.signal) });
     } catch (error) {
-      this.#send({ kind: 'error', id, message: messageOf(error), config: instructionOf(error) === 'config' });
+      this.#send({ kind: 'error', id, message: messageOf(error), ...verdictOn(error) });
+    } finally {
+      this.#answering.delete(id);
     }
   }
 

@@ -1,6 +1,12 @@
-import { type DuckDBConnection, type DuckDBPreparedStatement, StatementType } from '@duckdb/node-api';
+import {
+  type DuckDBConnection,
+  type DuckDBPreparedStatement,
+  type DuckDBResult,
+  StatementType,
+} from '@duckdb/node-api';
 import type { QueryResult } from '../../core/destination.js';
 import { messageOf, PermanentError } from '../../core/errors.js';
+import { ResultSize } from '../../core/result-size.js';
 import { faultOf } from './errors.js';
 import { toJson } from './json.js';
 
@@ -19,15 +25,9 @@ export async function runReadOnly(
   const statement = await prepare(connection, sql);
   try {
     await connection.run('BEGIN TRANSACTION READ ONLY');
-    let reader = await statement.streamAndReadUntil(limit + 1);
+    const result = await collect(await statement.stream(), limit);
     // A stream that breaks ends without a word, and cannot be asked. What has few rows is run again as a whole.
-    if (reader.currentRowCount <= limit) reader = await statement.runAndReadUntil(limit + 1);
-    const rows = reader.getRows();
-    return {
-      columns: reader.columnNames(),
-      rows: rows.slice(0, limit).map((row) => row.map(toJson)),
-      truncated: rows.length > limit,
-    };
+    return result.truncated ? result : await collect(await statement.run(), limit);
   } catch (error) {
     const fault = faultOf(error);
     if (fault === undefined) throw error;
@@ -39,6 +39,26 @@ export async function runReadOnly(
     statement.destroySync();
     await connection.run('ROLLBACK').catch(() => {});
   }
+}
+
+/** Value by value, so that no more of a result than it may have is ever here. */
+async function collect(result: DuckDBResult, limit: number): Promise<QueryResult> {
+  const size = new ResultSize();
+  const rows: unknown[][] = [];
+  for await (const chunk of result) {
+    const columns = Array.from({ length: chunk.columnCount }, (_, at) => chunk.getColumnVector(at));
+    for (let at = 0; at < chunk.rowCount; at++) {
+      if (rows.length === limit) return { columns: result.columnNames(), rows, truncated: true };
+      rows.push(
+        columns.map((column) => {
+          const value = toJson(column.getItem(at));
+          size.add(typeof value === 'string' ? value.length : (JSON.stringify(value)?.length ?? 4));
+          return value;
+        }),
+      );
+    }
+  }
+  return { columns: result.columnNames(), rows, truncated: false };
 }
 
 async function prepare(connection: DuckDBConnection, sql: string): Promise<DuckDBPreparedStatement> {

@@ -2,6 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { TimeRange } from '../../core/destination.js';
 import { ConfigError, RetryableError } from '../../core/errors.js';
 import type { Outlet } from '../../core/outlet.js';
+import { Busy } from '../turns.js';
+
+/** Each has something open in its warehouse. */
+const mostListings = 8;
 
 interface Times {
   /** Milliseconds after which an answer says that there is nothing yet: a warehouse may read for long. */
@@ -40,6 +44,9 @@ export class Listings {
   }
 
   async begin(outlet: Outlet, table: string, range: TimeRange): Promise<ListingPage> {
+    if (this.#all.size >= mostListings) {
+      throw new Busy(`${mostListings} listings are open already; ask again once one is done or given up`);
+    }
     const abort = new AbortController();
     const pages = requestIdsOf(outlet, table, range, abort.signal);
     return await this.#next({ outlet, pages, abort });

@@ -8,6 +8,7 @@ import { keys, parts } from '../../core/keys.js';
 import { Lifecycle } from '../../core/lifecycle.js';
 import type { Outlet } from '../../core/outlet.js';
 import { Prover } from '../../core/prover.js';
+import { ResultSize } from '../../core/result-size.js';
 import type { TokenStore } from '../../core/token-store.js';
 import { TrustedClock } from '../../core/trusted-clock.js';
 import { outletsOf, tokensOf } from '../compose.js';
@@ -89,12 +90,12 @@ export async function startLoad(
           looked: looked === true,
         };
       },
-      rows: ({ destination, table, limit }) => newestRows(outlet(destination), table, limit),
+      rows: ({ destination, table, limit }, signal) => newestRows(outlet(destination), table, limit, signal),
       check: async ({ destination, tables }) => {
         await checkTables(outlet(destination), tables, (open, signal) => engine.checkOrigin(open, signal));
         engine.hasten(destination);
       },
-      query: ({ destination, sql, limit }) => query(outlet(destination), sql, limit),
+      query: ({ destination, sql, limit }, signal) => query(outlet(destination), sql, limit, signal),
       requestIds: (question) =>
         'cursor' in question
           ? listings.more(question.cursor)
@@ -113,14 +114,17 @@ export async function startLoad(
 }
 
 /** The newest rows of a table, from the warehouse itself. */
-export async function newestRows(outlet: Outlet, table: string, limit: number) {
+export async function newestRows(outlet: Outlet, table: string, limit: number, gone?: AbortSignal) {
   const { destination } = outlet;
   if (destination.latest === undefined) {
     throw new ConfigError(`destination ${outlet.name} cannot show rows; look in the warehouse itself`);
   }
-  const signal = AbortSignal.timeout(askTimeout);
+  const signal = patienceOf(gone);
   await outlet.open(signal);
-  return destination.latest(table, limit, signal);
+  const rows = await destination.latest(table, limit, signal);
+  const size = new ResultSize();
+  for (const { body } of rows) size.add(body.length);
+  return rows;
 }
 
 /** Proves that rows of this spool could be written into these tables now. */
@@ -153,14 +157,20 @@ async function faultsOf(outlet: Outlet, tables: readonly string[], signal: Abort
 }
 
 /** One read-only statement. */
-export async function query(outlet: Outlet, sql: string, limit: number) {
+export async function query(outlet: Outlet, sql: string, limit: number, gone?: AbortSignal) {
   const { destination } = outlet;
   if (destination.query === undefined) {
     throw new ConfigError(`destination ${outlet.name} takes no queries; use the warehouse's own client`);
   }
-  const signal = AbortSignal.timeout(askTimeout);
+  const signal = patienceOf(gone);
   await outlet.open(signal);
   return destination.query(sql, limit, signal);
+}
+
+/** @param gone fires when whoever asked does not wait any more */
+function patienceOf(gone: AbortSignal | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(askTimeout);
+  return gone === undefined ? timeout : AbortSignal.any([timeout, gone]);
 }
 
 function freshTokens(tokens: TokenStore, clock: TrustedClock) {

@@ -78,8 +78,8 @@ export interface LoadAnswers extends RoleAnswers {
   readonly lanes: (argument: undefined) => LaneReport[];
   /** Resolves when everything that the last reload ended has ended, or some seconds after. */
   readonly outcome: (argument: undefined) => Promise<Outcome>;
-  readonly rows: (argument: RowsQuestion) => Promise<Row[]>;
-  readonly query: (argument: QueryQuestion) => Promise<QueryResult>;
+  readonly rows: (argument: RowsQuestion, signal: AbortSignal) => Promise<Row[]>;
+  readonly query: (argument: QueryQuestion, signal: AbortSignal) => Promise<QueryResult>;
   readonly check: (argument: CheckQuestion) => Promise<void>;
   readonly requestIds: (argument: ListingQuestion) => Promise<ListingPage>;
 }

@@ -66,6 +66,19 @@ describe('listings', () => {
     expect(empty).to.be.greaterThan(4);
   });
 
+  it('are open a few at a time, and it is said so', async () => {
+    const listings = new Listings();
+    const { outlet, seen } = outletOf(pieces(3, 0));
+    const pages = [];
+    for (let n = 0; n < 8; n++) pages.push(await listings.begin(outlet, 't', range));
+    const error = await refused(listings.begin(outlet, 't', range));
+    expect(error).to.have.property('status', 429);
+    expect(seen.begun).to.equal(8);
+    for (let page = pages[0]; page?.cursor !== undefined; ) page = await listings.more(page.cursor);
+    await listings.begin(outlet, 't', range);
+    listings.close();
+  });
+
   it('end when nobody goes on with them', async () => {
     const listings = new Listings({ answerAfter: 1000, patience: 30 });
     const { outlet, seen } = outletOf(pieces(5, 0));
