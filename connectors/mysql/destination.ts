@@ -5,6 +5,8 @@ import {
   type Destination,
   expectLowerCase,
   type Logger,
+  messageOf,
+  type NewestBatch,
   pulled,
   RetryableError,
   type Row,
@@ -18,7 +20,7 @@ import { instructed, numberOf } from './errors.js';
 import { insertRows } from './insert.js';
 import { addressOf, type MysqlOptions } from './options.js';
 import { MysqlSession } from './session.js';
-import { chartColumns, ledgerColumns, noSuchTable, Table } from './table.js';
+import { chartColumns, ledgerColumns, noSuchTable, originColumns, Table } from './table.js';
 
 const [requestId, timestamp, key, body] = chart.map(({ name }) => name);
 const duplicateEntry = 1062;
@@ -34,6 +36,9 @@ export class MysqlDestination implements Destination {
   readonly #ledger: Table;
   readonly #logger: Logger;
   #isWarned = false;
+  /** Whether the ledger has columns for where a batch is from. */
+  #notesOrigins = false;
+  #isTold = false;
 
   constructor(options: MysqlOptions, logger: Logger) {
     this.#logger = logger;
@@ -41,7 +46,7 @@ export class MysqlDestination implements Destination {
       connect: (_, signal) => MysqlSession.connect(addressOf(options), signal),
       instructed,
     });
-    this.#ledger = new Table(options.ledger, ledgerColumns);
+    this.#ledger = new Table(options.ledger, ledgerColumns, originColumns);
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -55,6 +60,7 @@ export class MysqlDestination implements Destination {
       const made = this.#table(table);
       if (foldsNames) expectLowerCase(table);
       await this.#ledger.ensure(connection);
+      await this.#ensureOrigins(connection);
       await made.ensure(connection);
     });
   }
@@ -79,6 +85,18 @@ export class MysqlDestination implements Destination {
         throw instructed(error, `writing to ${batch.table}`, 'rows');
       });
       await session.commit();
+    });
+  }
+
+  async newestBatch(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined> {
+    return await this.#pool.use('looking into the ledger', signal, async ({ connection }) => {
+      if (!(await this.#ledger.hasFurther(connection))) return undefined;
+      const [[newest]] = await connection.execute<RowDataPacket[]>(
+        `SELECT batch_id AS id, \`serial\` AS n FROM ${this.#ledger.quoted}
+          WHERE spool = ? AND \`serial\` IS NOT NULL ORDER BY \`serial\` DESC LIMIT 1`,
+        [spool],
+      );
+      return newest && { id: String(newest['id']), serial: Number(newest['n']) };
     });
   }
 
@@ -117,6 +135,33 @@ export class MysqlDestination implements Destination {
     await this.#pool.close();
   }
 
+  /**
+   * A ledger of before gets the columns, where the user may alter it; where not, or not now, it goes on without.
+   * A lock that someone holds on it must not hold the lanes.
+   */
+  async #ensureOrigins(connection: Connection): Promise<void> {
+    this.#notesOrigins = await this.#ledger.hasFurther(connection);
+    if (this.#notesOrigins) return;
+    const { addition, name } = this.#ledger;
+    let why = 'they have other types';
+    try {
+      await connection.query('SET @lock_wait = @@lock_wait_timeout, lock_wait_timeout = 3');
+      await connection.query(addition);
+    } catch (error) {
+      why = messageOf(error);
+    } finally {
+      await connection.query('SET lock_wait_timeout = @lock_wait');
+    }
+    this.#notesOrigins = await this.#ledger.hasFurther(connection);
+    if (this.#notesOrigins || this.#isTold) return;
+    this.#isTold = true;
+    this.#logger.warn(
+      {},
+      `the ledger ${name} has no columns spool and serial (${why}), so it is not noticed when the spool was restored ` +
+        `from a backup or copied; run: ${addition};`,
+    );
+  }
+
   /** Says once what the server does not keep. */
   async #warn(signal: AbortSignal): Promise<void> {
     const weakness = await this.#pool.use('looking at its settings', signal, ({ connection }) =>
@@ -134,13 +179,12 @@ export class MysqlDestination implements Destination {
   /** Enters the batch; false when the ledger has it, or something else of the same key. */
   async #enter({ connection }: MysqlSession, batch: Batch): Promise<boolean> {
     const { quoted, columns } = this.#ledger;
+    const from = this.#notesOrigins ? batch.origin : undefined;
     try {
-      await connection.execute(`INSERT INTO ${quoted} (${columns}) VALUES (?, ?, ?, ?)`, [
-        batch.id,
-        batch.table,
-        batch.rows.length,
-        batch.bytes,
-      ]);
+      await connection.execute(
+        `INSERT INTO ${quoted} (${columns}${from ? ', spool, `serial`' : ''}) VALUES (?, ?, ?, ?${from ? ', ?, ?' : ''})`,
+        [batch.id, batch.table, batch.rows.length, batch.bytes, ...(from ? [from.spool, from.serial] : [])],
+      );
       return true;
     } catch (error) {
       if (numberOf(error) === duplicateEntry) return false;

@@ -49,14 +49,23 @@ export const ledgerColumns: readonly Column[] = [
   },
 ];
 
+/** Of the ledger, in one that was made before there were serials not there yet: where a batch is from. */
+export const originColumns: readonly Column[] = [
+  { name: 'spool', definition: `varchar(64) ${utf8} NULL`, type: /^(varchar\(\d+\)|(medium|long)?text)$/ },
+  { name: 'serial', definition: 'bigint NULL', type: /^bigint/ },
+];
+
 /** A table of the database, made when it is missing and never altered. */
 export class Table {
   readonly name: string;
   /** As SQL takes it. */
   readonly quoted: string;
   readonly #columns: readonly Column[];
+  readonly #further: readonly Column[];
 
-  constructor(name: string, columns: readonly Column[]) {
+  /** @param further what a new one gets besides, and what one that is there may lack */
+  constructor(name: string, columns: readonly Column[], further: readonly Column[] = []) {
+    this.#further = further;
     this.name = name;
     this.quoted = quoteName(name);
     this.#columns = columns;
@@ -89,8 +98,23 @@ export class Table {
     await (await connection.prepare(statement)).close();
   }
 
+  /** Whether it is there with its further columns, too. */
+  async hasFurther(connection: Connection): Promise<boolean> {
+    const found = await this.#found(connection);
+    return this.#further.every(({ name, type }) =>
+      found.some(({ Field, Type }) => Field === name && type.test(Type)),
+    );
+  }
+
+  /** The statement that adds them. */
+  get addition(): string {
+    const added = this.#further.map(({ name, definition }) => `ADD COLUMN ${quoteName(name)} ${definition}`);
+    return `ALTER TABLE ${this.quoted} ${added.join(', ')}`;
+  }
+
   get #creation(): string {
-    const definition = this.#columns.map(({ name, definition }) => `${quoteName(name)} ${definition}`);
+    const columns = [...this.#columns, ...this.#further];
+    const definition = columns.map(({ name, definition }) => `${quoteName(name)} ${definition}`);
     return `CREATE TABLE IF NOT EXISTS ${this.quoted} (${definition.join(', ')}) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4`;
   }
 

@@ -15,9 +15,10 @@ import {
   type UrlParts,
   urlWith,
 } from 'hookline/conformance';
-import { instructionOf, type Row } from 'hookline/plugin';
+import { instructionOf, type Key, type Row } from 'hookline/plugin';
 import { createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import plugin from '../../connectors/mysql/index.js';
+import { silent } from '../../core/conformance/instantiate.js';
 import { TestMariadb } from '../support/mariadb.js';
 
 const columns = [
@@ -176,6 +177,42 @@ describe('the mysql destination, on MariaDB', () => {
       rows: 2,
       bytes: batch.bytes,
     });
+  });
+
+  it('adds to a ledger of before where batches are from, or says that it may not, and goes on', async () => {
+    const ledger = 'ledger_of_before';
+    const table = 't_of_before';
+    await (await ready(table, { ledger })).close();
+    await server.sql(`ALTER TABLE ${ledger} DROP COLUMN spool, DROP COLUMN \`serial\``);
+    await server.sql(`CREATE USER writer IDENTIFIED BY 'writer-password'`);
+    await server.sql(`GRANT SELECT, INSERT ON test.* TO writer`);
+    const from = (serial: number) => ({ ...makeBatch(table, [makeRow()]), origin: { spool: 'x1', serial } });
+    const warnings: string[] = [];
+    const logger = { ...silent, warn: (_: object, text: string) => void warnings.push(text) };
+    const url = urlWith(server.url, { username: 'writer', password: 'writer-password' });
+    const writer = plugin.create(plugin.config.parse({ url, ledger }), <T>(_key: Key<T>) => logger as T);
+    try {
+      await writer.open(never);
+      warnings.length = 0;
+      for (let n = 0; n < 2; n++) await writer.ensureTable(table, never);
+      await writer.write(from(1), never);
+      expect(await writer.newestBatch?.('x1', never)).to.equal(undefined);
+      expect(warnings.length, 'once').to.equal(1);
+      expect(warnings[0]).to.match(
+        /no columns spool and serial \(.*ALTER command denied.*run: ALTER TABLE `ledger_of_before` ADD COLUMN/,
+      );
+      const owner = await ready(table, { ledger });
+      const second = from(2);
+      await owner.write(second, never);
+      await writer.ensureTable(table, never);
+      const third = from(3);
+      await writer.write(third, never);
+      for (const each of [owner, writer]) {
+        expect(await each.newestBatch?.('x1', never)).to.deep.equal({ id: third.id, serial: 3 });
+      }
+    } finally {
+      await writer.close();
+    }
   });
 
   it('calls a body above max_allowed_packet permanent, says so, and goes on', async () => {
