@@ -49,7 +49,7 @@ export async function deliver(
     return { outcome: 'dead', reason };
   }
   failpoint?.('batch.written');
-  await spool.settle(batch, 'landed');
+  await spool.settle(batch, 'landed', table);
   failpoint?.('batch.settled');
   return { outcome: 'landed' };
 }

@@ -1,3 +1,4 @@
+import type { TableName } from './destination.js';
 import type { LaneId } from './spool.js';
 
 /** That a request has landed in one lane. */
@@ -13,6 +14,8 @@ export interface BatchReceipts {
   /** The batch's id, under which it is in the ledger of its warehouse; a UUIDv7 of the time when it was sealed or split. */
   readonly batch: string;
   readonly landedAt: Date;
+  /** Where they landed; absent of what landed before that was kept. */
+  readonly table?: TableName;
   readonly receipts: readonly Receipt[];
 }
 
@@ -24,6 +27,7 @@ export interface ReceiptsSummary {
   /** The first and the last timestamp, seconds since the epoch. */
   readonly first: number;
   readonly last: number;
+  readonly table?: TableName;
 }
 
 export interface ReceiptCounts {
@@ -55,6 +59,9 @@ export interface Receipts {
 
   /** `undefined` when they are not kept any more. */
   get(id: string): Promise<BatchReceipts | undefined>;
+
+  /** Of these requests no receipt is kept there any more: their rows were deleted on purpose. Any process may. */
+  forget(id: string, requestIds: ReadonlySet<string>): Promise<void>;
 
   counts(): Promise<ReceiptCounts>;
 }

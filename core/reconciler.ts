@@ -1,4 +1,4 @@
-import type { TimeRange } from './destination.js';
+import type { TableName, TimeRange } from './destination.js';
 import type { Receipts, ReceiptsSummary } from './receipts.js';
 import type { LaneId } from './spool.js';
 
@@ -6,6 +6,7 @@ const usualWindow = 500_000;
 
 /** What a table was found to hold of a lane's receipts. */
 export interface Reconciliation {
+  readonly table: TableName;
   /** Request timestamps of the receipts that were compared, seconds since the epoch. */
   readonly first: number;
   readonly last: number;
@@ -18,30 +19,61 @@ export interface Reconciliation {
   readonly withoutReceipt: number;
 }
 
+export interface ReconcilerOptions {
+  /** Of request timestamps. */
+  readonly range: TimeRange;
+  /** Forget the receipts of what is missing, as it was deleted on purpose. */
+  readonly acknowledge?: boolean;
+  /** Receipts that are in memory at a time, about. */
+  readonly windowLength?: number;
+}
+
 /** The request ids of a table's rows in a range of their timestamps. */
-export type RequestIds = (range: TimeRange) => AsyncIterable<readonly string[]>;
+export type RequestIds = (table: TableName, range: TimeRange) => AsyncIterable<readonly string[]>;
 
 /**
  * Compares a lane's receipts with what its table holds, a stretch of time after the other, so that neither has
  * to fit into memory. The receipts are looked at first: a row without one may still be on its way.
- * @param range of request timestamps
- * @param windowLength receipts that are in memory at a time, about
+ * @param table where the lane lands now, for receipts that do not say where they landed
  */
 export async function* reconcile(
   receipts: Receipts,
   lane: LaneId,
-  range: TimeRange,
+  table: TableName,
   requestIds: RequestIds,
-  windowLength = usualWindow,
+  { range, acknowledge = false, windowLength = usualWindow }: ReconcilerOptions,
 ): AsyncGenerator<Reconciliation> {
-  const summaries: ReceiptsSummary[] = [];
+  const tables = new Map<TableName, ReceiptsSummary[]>();
   for await (const some of receipts.summaries(lane)) {
-    summaries.push(...some.filter(({ first, last }) => last >= range.from && first < range.to));
+    for (const summary of some) {
+      if (summary.last < range.from || summary.first >= range.to) continue;
+      const landedIn = summary.table ?? table;
+      const known = tables.get(landedIn);
+      if (known === undefined) tables.set(landedIn, [summary]);
+      else known.push(summary);
+    }
   }
-  summaries.sort((a, b) => a.first - b.first);
-  for (const window of windowsOf(summaries, range, windowLength)) {
-    const times = await landedWithin(receipts, summaries, window);
-    if (times.size > 0) yield await compare(times, requestIds);
+  for (const [landedIn, summaries] of tables) {
+    summaries.sort((a, b) => a.first - b.first);
+    for (const window of windowsOf(summaries, range, windowLength)) {
+      const times = await landedWithin(receipts, summaries, window);
+      if (times.size === 0) continue;
+      const part = await compare(landedIn, times, requestIds);
+      if (acknowledge) await forget(receipts, summaries, part);
+      yield part;
+    }
+  }
+}
+
+async function forget(
+  receipts: Receipts,
+  summaries: readonly ReceiptsSummary[],
+  { first, last, missing }: Reconciliation,
+): Promise<void> {
+  if (missing.length === 0) return;
+  const gone = new Set(missing);
+  for (const summary of summaries) {
+    if (summary.last >= first && summary.first <= last) await receipts.forget(summary.id, gone);
   }
 }
 
@@ -80,7 +112,11 @@ async function landedWithin(
   return times;
 }
 
-async function compare(times: Map<string, number>, requestIds: RequestIds): Promise<Reconciliation> {
+async function compare(
+  table: TableName,
+  times: Map<string, number>,
+  requestIds: RequestIds,
+): Promise<Reconciliation> {
   let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const timestamp of times.values()) {
     first = Math.min(first, timestamp);
@@ -89,14 +125,14 @@ async function compare(times: Map<string, number>, requestIds: RequestIds): Prom
   const missing = new Set(times.keys());
   const doubled = new Map<string, number>();
   let withoutReceipt = 0;
-  for await (const ids of requestIds({ from: first, to: after(last) })) {
+  for await (const ids of requestIds(table, { from: first, to: after(last) })) {
     for (const id of ids) {
       if (missing.delete(id)) continue;
       if (times.has(id)) doubled.set(id, (doubled.get(id) ?? 1) + 1);
       else withoutReceipt++;
     }
   }
-  return { first, last, receipts: times.size, missing: [...missing], doubled, withoutReceipt };
+  return { table, first, last, receipts: times.size, missing: [...missing], doubled, withoutReceipt };
 }
 
 /** The next number: a range leaves out its end. */

@@ -1,4 +1,5 @@
 import type { Row } from './chart.js';
+import type { TableName } from './destination.js';
 import type { Halts } from './halts.js';
 import type { Quarantine } from './quarantine.js';
 import type { Receipts } from './receipts.js';
@@ -196,8 +197,11 @@ export interface Spool {
   /** Replace a sealed batch of two rows or more by its two halves, under new ids, before either is written. */
   split(batch: SealedBatch): Promise<void>;
 
-  /** The batch is finished: it landed, or, being of one row, it is kept as a dead letter. */
-  settle(batch: SealedBatch, outcome: 'landed' | Death): Promise<void>;
+  /**
+   * The batch is finished: it landed, or, being of one row, it is kept as a dead letter.
+   * @param table where it landed, for its receipts
+   */
+  settle(batch: SealedBatch, outcome: 'landed' | Death, table?: TableName): Promise<void>;
 
   /**
    * What waits in the lane, sealed or not: exactly. Who asks only whether there is more than `enough`, in rows or in

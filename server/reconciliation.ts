@@ -12,6 +12,8 @@ export interface Report {
   readonly receipts: number;
   readonly missing: number;
   readonly missingRequests: readonly string[];
+  /** What is missing was so on purpose: its receipts are gone. */
+  readonly acknowledged: boolean;
   readonly doubled: number;
   readonly doubledRequests: Readonly<Record<string, number>>;
   readonly rowsWithoutReceipt: number;
@@ -77,7 +79,8 @@ export function* linesOf(report: Report): Generator<string> {
     yield `${lane}: there are no receipts to compare, of that time or of any that are kept`;
   } else {
     yield `${lane}: ${counted(receipts, 'receipt', 'receipts')} of requests from ${report.from} to ${report.to}, compared with table ${table}`;
-    yield `  ${counted(missing, 'is', 'are')} missing: landed, and not there`;
+    const verdict = report.acknowledged && missing > 0 ? ', which is acknowledged' : '';
+    yield `  ${counted(missing, 'is', 'are')} missing: landed, and not there${verdict}`;
     for (const id of report.missingRequests) yield `    ${id}`;
     if (missing > report.missingRequests.length) yield '    …  (--limit names more)';
     yield `  ${counted(doubled, 'is', 'are')} doubled: there more than once`;

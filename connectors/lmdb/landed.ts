@@ -5,6 +5,7 @@ import type {
   ReceiptCounts,
   ReceiptsSummary,
   SealedBatch,
+  TableName,
   TrustedClock,
 } from '../../core/index.js';
 import type { Environment } from './environment.js';
@@ -46,12 +47,18 @@ export class Landed {
   }
 
   /** Prepares the writes that note these; run the result within the batch that removes the records. */
-  noting({ id, lane, rows }: SealedBatch, epoch: number): () => void {
+  noting({ id, lane, rows }: SealedBatch, epoch: number, table?: TableName): () => void {
     return this.#shelf.putting(lane, weightOf(rows.length), epoch, function* (at) {
       const landedAt = new Date(at);
       for (let from = 0; from < rows.length; from += partLength) {
         const receipts = rows.slice(from, from + partLength);
-        yield StoredReceipts.of({ batch: id, lane, landedAt, receipts });
+        yield StoredReceipts.of({
+          batch: id,
+          lane,
+          landedAt,
+          ...(table !== undefined && { table }),
+          receipts,
+        });
       }
     });
   }
@@ -76,6 +83,19 @@ export class Landed {
 
   get(id: string): BatchReceipts | undefined {
     return this.#shelf.db.get(Buffer.from(id, 'hex'))?.toBatch();
+  }
+
+  /** Whoever adds meanwhile adds others: what is kept is only ever taken out. */
+  forget(id: string, requestIds: ReadonlySet<string>): Promise<void> {
+    const key = Buffer.from(id, 'hex');
+    return this.#environment.transact(() => {
+      const kept = this.#shelf.db.get(key)?.toBatch();
+      if (kept === undefined) return;
+      const receipts = kept.receipts.filter(({ requestId }) => !requestIds.has(requestId));
+      if (receipts.length === kept.receipts.length) return;
+      if (receipts.length === 0) void this.#shelf.db.remove(key);
+      else void this.#shelf.db.put(key, StoredReceipts.of({ ...kept, receipts }));
+    });
   }
 
   counts(): ReceiptCounts {

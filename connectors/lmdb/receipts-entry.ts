@@ -1,4 +1,4 @@
-import type { BatchReceipts, LaneId, Receipt, ReceiptsSummary } from '../../core/index.js';
+import type { BatchReceipts, LaneId, Receipt, ReceiptsSummary, TableName } from '../../core/index.js';
 import { readUuid, writeUuid } from './uuid.js';
 
 const idLength = 20;
@@ -11,7 +11,7 @@ export function receiptsLength(count: number): number {
 
 /**
  * Receipts as they are stored: batch id (16), time of landing (float64, milliseconds), first and last timestamp
- * (float64), count (uint32), length of the lane (uint16), the lane in UTF-8, timestamps (float64), request ids
+ * (float64), count (uint32), length of the text (uint16), the lane and, behind a 0x00, the table in UTF-8, timestamps (float64), request ids
  * (20 ASCII each). The ids are a column, which is searched without decoding it.
  */
 export class StoredReceipts {
@@ -22,8 +22,8 @@ export class StoredReceipts {
     this.bytes = bytes;
   }
 
-  static of({ batch, landedAt, lane, receipts }: BatchReceipts): StoredReceipts {
-    const text = Buffer.from(lane);
+  static of({ batch, landedAt, lane, table, receipts }: BatchReceipts): StoredReceipts {
+    const text = Buffer.from(table === undefined ? lane : `${lane}\0${table}`);
     const columns = at.text + text.length;
     const bytes = Buffer.allocUnsafe(columns + receiptsLength(receipts.length));
     writeUuid(bytes, at.batch, batch);
@@ -54,12 +54,22 @@ export class StoredReceipts {
   }
 
   get lane(): LaneId {
-    return this.bytes.toString('utf8', at.text, this.#columns) as LaneId;
+    return this.#text[0] as LaneId;
+  }
+
+  /** None in what was kept before tables were. */
+  get #table(): { readonly table?: TableName } {
+    const [, table] = this.#text;
+    return table === undefined ? {} : { table };
+  }
+
+  get #text(): string[] {
+    return this.bytes.toString('utf8', at.text, this.#columns).split('\0');
   }
 
   summary(id: string): ReceiptsSummary {
     const [first, last] = [this.bytes.readDoubleBE(at.first), this.bytes.readDoubleBE(at.last)];
-    return { id, count: this.count, first, last };
+    return { id, count: this.count, first, last, ...this.#table };
   }
 
   toBatch(): BatchReceipts {
@@ -79,7 +89,8 @@ export class StoredReceipts {
   }
 
   #batch(receipts: readonly Receipt[]): BatchReceipts {
-    return { lane: this.lane, batch: readUuid(this.bytes, at.batch), landedAt: this.landedAt, receipts };
+    const batch = readUuid(this.bytes, at.batch);
+    return { lane: this.lane, batch, landedAt: this.landedAt, ...this.#table, receipts };
   }
 
   #receipt(place: number): Receipt {

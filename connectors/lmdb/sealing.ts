@@ -1,4 +1,4 @@
-import type { Death, Discard, LaneId, SealedBatch, StoredRecord } from '../../core/index.js';
+import type { Death, Discard, LaneId, SealedBatch, StoredRecord, TableName } from '../../core/index.js';
 import { type BatchEntry, Batches, halvesOf, placeAfter, sealedTo } from './batches.js';
 import type { Claim } from './claim.js';
 import type { DeadLetters } from './dead-letters.js';
@@ -133,14 +133,14 @@ export class Sealing {
     });
   }
 
-  async settle(batch: SealedBatch, outcome: 'landed' | Death): Promise<void> {
+  async settle(batch: SealedBatch, outcome: 'landed' | Death, table?: TableName): Promise<void> {
     const { id, lane } = batch;
     if (outcome === 'landed') await this.#landed.makeRoom(batch);
     const entry = this.#find(lane, id);
     if (entry === undefined) return;
     const note =
       outcome === 'landed'
-        ? this.#landed.noting(batch, this.#claim.epoch)
+        ? this.#landed.noting(batch, this.#claim.epoch, table)
         : this.#burying(lane, entry, outcome);
     const removals = entry.ranges.map((range) => this.#records.pages.removingRange(lane, range));
     await this.#claim.batch(() => {

@@ -18,6 +18,7 @@ import {
   type Spool,
   type SpoolRecord,
   type StoredRecord,
+  type TableName,
   type TrustedClock,
   trustedClock,
   type Waiting,
@@ -130,8 +131,8 @@ export class LmdbSpool implements Spool {
     await this.#read().sealing.split(batch);
   }
 
-  async settle(batch: SealedBatch, outcome: 'landed' | Death): Promise<void> {
-    await this.#read().sealing.settle(batch, outcome);
+  async settle(batch: SealedBatch, outcome: 'landed' | Death, table?: TableName): Promise<void> {
+    await this.#read().sealing.settle(batch, outcome, table);
   }
 
   async depth(lane: LaneId, enough?: BatchLimits): Promise<Depth> {
@@ -206,6 +207,7 @@ export class LmdbSpool implements Spool {
     find: async (requestId) => this.#open().landed.find(requestId),
     summaries: (lane) => this.#open().landed.summaries(lane),
     get: async (id) => this.#read().landed.get(id),
+    forget: (id, requestIds) => this.#open().landed.forget(id, requestIds),
     counts: async () => this.#read().landed.counts(),
   };
 

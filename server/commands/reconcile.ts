@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { TimeRange } from '../../core/destination.js';
+import type { TableName, TimeRange } from '../../core/destination.js';
 import type { Outlet } from '../../core/outlet.js';
 import type { Pipeline } from '../../core/pipeline.js';
 import type { Receipts } from '../../core/receipts.js';
@@ -21,6 +21,7 @@ interface Options {
   readonly destination?: string;
   readonly from?: Date;
   readonly to?: Date;
+  readonly acknowledge?: boolean;
 }
 
 export function reconcile(program: Command): void {
@@ -32,6 +33,7 @@ export function reconcile(program: Command): void {
     .option('--destination <name>', "one of the pipeline's destinations (all)")
     .addOption(timeOption('--from <time>', 'requests of that time and later'))
     .addOption(timeOption('--to <time>', 'requests before that time'))
+    .option('--acknowledge', 'what is missing was deleted on purpose: forget its receipts')
     .addOption(limitOption(100, 'request ids named of each kind'))
     .addOption(configOption())
     .addOption(jsonOption())
@@ -40,11 +42,11 @@ export function reconcile(program: Command): void {
         const spool = await session.spool();
         const reports: Report[] = [];
         for (const outlet of outletsOf(session, id, options)) {
-          reports.push(await reportOn(session, spool, session.pipeline(id), outlet, options));
+          reports.push(...(await reportsOn(session, spool, session.pipeline(id), outlet, options)));
         }
         if (options.json) printJson(reports);
         else for (const report of reports) for (const line of linesOf(report)) print(line);
-        if (reports.some(({ missing, doubled }) => missing + doubled > 0))
+        if (reports.some(({ missing, doubled }) => (options.acknowledge ? 0 : missing) + doubled > 0))
           process.exitCode = exitCodes.differs;
       }),
     );
@@ -73,13 +75,14 @@ function outletsOf(session: Session, id: string, { destination }: Options): Outl
     .map((name) => session.outlet(name));
 }
 
-async function reportOn(
+/** One for each table that the receipts say it has landed in. */
+async function reportsOn(
   session: Session,
   spool: Spool,
   pipeline: Pipeline,
   outlet: Outlet,
   options: Options,
-): Promise<Report> {
+): Promise<Report[]> {
   const receipts = receiptsOf(session, spool);
   const lane = laneId(pipeline.id, outlet.name);
   const range = {
@@ -94,22 +97,31 @@ async function reportOn(
       exitCodes.config,
     );
   }
-  const whole = new Sum(options.limit);
+  const { acknowledge = false } = options;
+  const sums = new Map<TableName, Sum>();
   const progress = new Progress(`${lane}: receipts compared`);
-  for await (const part of compare(receipts, lane, range, await listing(session, outlet, pipeline.table))) {
-    whole.add(part);
-    progress.update(whole.receipts);
+  let compared = 0;
+  const listed = await listing(session, outlet);
+  for await (const part of compare(receipts, lane, pipeline.table, listed, { range, acknowledge })) {
+    const sum = sums.get(part.table) ?? new Sum(options.limit);
+    sums.set(part.table, sum);
+    sum.add(part);
+    compared += part.receipts;
+    progress.update(compared);
   }
   progress.finish();
-  return {
+  if (sums.size === 0) sums.set(pipeline.table, new Sum(options.limit));
+  const deadLetters = (await spool.deadCounts()).get(lane) ?? 0;
+  return [...sums].map(([table, sum]) => ({
     pipeline: pipeline.id,
     destination: outlet.name,
-    table: pipeline.table,
-    ...whole.report(),
+    table,
+    ...sum.report(),
+    acknowledged: acknowledge,
     waiting,
-    deadLetters: (await spool.deadCounts()).get(lane) ?? 0,
+    deadLetters,
     receiptsThrownAway: thrownAway,
-  };
+  }));
 }
 
 function receiptsOf({ config }: Session, { receipts }: Spool): Receipts {
@@ -120,10 +132,10 @@ function receiptsOf({ config }: Session, { receipts }: Spool): Receipts {
 }
 
 /** By the server where one runs, which may be the only one that can open the warehouse. */
-async function listing(session: Session, outlet: Outlet, table: string): Promise<RequestIds> {
+async function listing(session: Session, outlet: Outlet): Promise<RequestIds> {
   const admin = await AdminClient.find(session.config);
   const destination = outlet.name;
-  return async function* (range: TimeRange) {
+  return async function* (table: TableName, range: TimeRange) {
     if (admin === undefined) {
       yield* requestIdsOf(outlet, table, range, new AbortController().signal);
       return;

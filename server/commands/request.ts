@@ -17,7 +17,7 @@ interface Trace {
   readonly bytes?: number;
   /** Under which it is in the ledger of its warehouse, or will be. */
   readonly batch?: string;
-  /** The table that it landed in, as the configuration has it now. */
+  /** Where it landed; where its receipt does not say, the table that the configuration has now. */
   readonly table?: string;
   readonly reason?: string;
   readonly at?: string;
@@ -75,14 +75,14 @@ async function trace(spool: Spool, config: Config, requestId: string): Promise<T
         ...(one.batch !== undefined && { batch: one.batch }),
       }),
     ),
-    ...landed.flatMap(({ lane, batch, landedAt, receipts }) =>
+    ...landed.flatMap(({ lane, batch, landedAt, table, receipts }) =>
       receipts.map(
         ({ timestamp }): Trace => ({
           state: 'landed',
           ...laneParts(lane),
           accepted: timeOf(timestamp),
           batch,
-          ...tableOf(config, lane),
+          ...(table === undefined ? tableOf(config, lane) : { table }),
           at: landedAt.toISOString(),
         }),
       ),

@@ -42,7 +42,7 @@ describe('a reconciliation', () => {
 
   /** What a warehouse with these rows answers; it notes what it was asked. */
   function warehouse(rows: readonly SpoolRecord[], asked: TimeRange[] = []) {
-    return async function* ({ from, to }: TimeRange) {
+    return async function* (_table: string, { from, to }: TimeRange) {
       asked.push({ from, to });
       const found = ids(rows.filter(({ timestamp }) => timestamp >= from && timestamp < to));
       for (let start = 0; start < found.length; start += 1000) yield found.slice(start, start + 1000);
@@ -55,8 +55,8 @@ describe('a reconciliation', () => {
     windowLength?: number,
   ): Promise<Reconciliation[]> {
     const parts: Reconciliation[] = [];
-    for await (const part of reconcile(receipts, lane, range, warehouse(rows), windowLength))
-      parts.push(part);
+    const options = { range, ...(windowLength !== undefined && { windowLength }) };
+    for await (const part of reconcile(receipts, lane, 'now', warehouse(rows), options)) parts.push(part);
     return parts;
   }
 
@@ -65,6 +65,7 @@ describe('a reconciliation', () => {
     const [part, ...more] = await compare(records);
     expect(more).to.deep.equal([]);
     expect(part).to.deep.equal({
+      table: 'now',
       first: records[0]?.timestamp,
       last: records.at(-1)?.timestamp,
       receipts: 2500,
@@ -131,7 +132,8 @@ describe('a reconciliation', () => {
     const [part] = await compare([], { from, to });
     expect(part?.missing).to.have.members(ids(records.slice(10, 20)));
     const asked: TimeRange[] = [];
-    for await (const _ of reconcile(receipts, lane, { from, to }, warehouse(records, asked)));
+    const options = { range: { from, to } };
+    for await (const _ of reconcile(receipts, lane, 'now', warehouse(records, asked), options));
     expect(asked).to.have.length(1);
     expect(asked[0]?.from).to.equal(from);
     expect(asked[0]?.to).to.be.within(records[19]?.timestamp ?? 0, to);

@@ -132,6 +132,30 @@ describe('receipts', function () {
     expect(down.stderr).to.match(/^listing orders: connecting to/);
   });
 
+  it('know their table after it was changed, and what is missing on purpose can be acknowledged', async () => {
+    const [before, deleted] = await land(2);
+    await server.configure(sections.replace('table: orders', 'table: sales'));
+    expect((await server.cli('reload')).code).to.equal(0);
+    const [after] = await land(1);
+    const landedIn = async (id?: string) =>
+      (await server.json<Report[]>('request', String(id))).map(({ table }) => table);
+    expect(await landedIn(before)).to.deep.equal(['orders', 'orders']);
+    expect(await landedIn(after)).to.deep.equal(['sales', 'sales']);
+    const seen = (found: Report[]) => found.map(({ table, receipts, missing }) => [table, receipts, missing]);
+    const one = ['--destination', 'warehouse'];
+    expect(seen(await reports(0, ...one))).to.have.deep.members([
+      ['orders', 2, 0],
+      ['sales', 1, 0],
+    ]);
+    await postgres.sql(database, `DELETE FROM orders WHERE ${where([String(deleted)])}`);
+    expect(seen(await reports(3, ...one))).to.deep.include(['orders', 2, 1]);
+    expect(seen(await reports(0, ...one, '--acknowledge'))).to.deep.include(['orders', 2, 1]);
+    expect(seen(await reports(0, ...one))).to.have.deep.members([
+      ['orders', 1, 0],
+      ['sales', 1, 0],
+    ]);
+  });
+
   it('tell where and when a request has landed, from its id', async () => {
     const [id] = await land(1);
     const traces = await server.json<Report[]>('request', String(id));

@@ -18,6 +18,33 @@ export function receiptClaims<S>(subject: SpoolSubject<S>, claim: SpoolClaim): C
   if (offered('receipts', subject.receipts) === undefined) return [];
   const limit = offered('limit', subject.limit);
   const claims = [
+    claim('keeps where it landed, and forgets what it is told to', keeping, async ({ spool, open }) => {
+      receiptsOf(spool).keep(day);
+      const [first, second, third] = await fill(spool, lane, 3);
+      await spool.settle(await sealNext(spool, lane, 2), 'landed', 'orders');
+      await spool.settle(await sealNext(spool, lane, 1), 'landed', 'sales "new"');
+      await spool.close();
+      const again = receiptsOf(await open());
+      const summaries = await summariesOf(again, lane);
+      same(
+        'the tables',
+        summaries.map(({ table, count }) => [table, count]),
+        [
+          ['orders', 2],
+          ['sales "new"', 1],
+        ],
+      );
+      const find = async (of: typeof first) =>
+        (await again.find(of?.requestId ?? '')).map(({ table, lane }) => [lane, table]);
+      same('where the first landed', await find(first), [[lane, 'orders']]);
+      await again.forget(summaries[0]?.id ?? '', new Set([first?.requestId ?? '', third?.requestId ?? '']));
+      same('what is known of the first', await find(first), []);
+      same('what is known of the second', await find(second), [[lane, 'orders']]);
+      same('what is known of the third', await find(third), [[lane, 'sales "new"']]);
+      await again.forget(summaries[1]?.id ?? '', new Set([third?.requestId ?? '']));
+      same('what is left', (await summariesOf(again, lane)).length, 1);
+    }),
+
     claim('keeps a receipt of each row that lands, and finds it', keeping, async ({ spool, open }) => {
       const before = await fill(spool, lane, 1);
       await land(spool, lane);
