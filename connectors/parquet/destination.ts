@@ -105,7 +105,8 @@ export class ParquetDestination implements Destination {
     // Nothing is written yet: the engine divides it until each part is of one hour.
     if (others.length > 0) throw new PermanentError(`${doing}: the batch has rows of several hours`);
     if (!rows.every(({ body }) => isUtf8(body))) {
-      throw new PermanentError(`${doing}: a body is not UTF-8, which a text of Parquet must be`);
+      const code = 'not UTF-8';
+      throw new PermanentError(`${doing}: a body is not UTF-8, which a text of Parquet must be`, { code });
     }
     const folder = `${folderOf(table)}/${place}`;
     const name = `${id}.parquet`;

@@ -159,6 +159,21 @@ describe('the parquet destination on MinIO', () => {
       }
     });
 
+    it('says that it has no KMS where encryption is asked for, in check and in a write', async () => {
+      const lake = make({ encryption: 'AES256' });
+      try {
+        await lake.open(never);
+        const calls = [lake.check([], never), lake.write(makeBatch('sealed', [makeRow('1', 1.7e9)]), never)];
+        for (const { reason } of (await Promise.allSettled(calls)) as PromiseRejectedResult[]) {
+          expect(instructionOf(reason), String(reason)).to.equal('config');
+          expect(messageOf(reason)).to.include('take `encryption` out, or configure one');
+        }
+        expect(await rows('sealed')).to.deep.equal([]);
+      } finally {
+        await lake.close();
+      }
+    });
+
     it('goes on writing without s3:DeleteObject', async () => {
       const before = minio.denies;
       const lake = make();
