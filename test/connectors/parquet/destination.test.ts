@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { absent, destinationClaims, instantiate, makeBatch, makeRow } from 'hookline/conformance';
 import { type Destination, instructionOf, messageOf } from 'hookline/plugin';
+import { instructedFolder } from '../../../connectors/parquet/errors.js';
 import plugin from '../../../connectors/parquet/index.js';
 import { expectRows } from '../../../core/conformance/destination/stage.js';
 import { instruction, refused } from '../../../core/conformance/proof.js';
@@ -206,6 +207,15 @@ describe('the parquet destination in a folder', () => {
         }
       });
     }
+
+    it('on a file system that cannot flush a folder are a ConfigError', () => {
+      const fault = Object.assign(new Error('said'), { code: 'EINVAL', syscall: 'fsync' });
+      const error = instructedFolder(fault, 'checking');
+      expect(instructionOf(error)).to.equal('config');
+      expect(messageOf(error)).to.include('cannot flush a folder');
+      const other = Object.assign(new Error('said'), { code: 'EINVAL', syscall: 'read' });
+      expect(instructionOf(instructedFolder(other, 'reading'))).to.equal('retry');
+    });
 
     it('on a full disk wait, and none is lost or doubled once there is room', async function () {
       const disk = await smallDisk(this);
