@@ -9,33 +9,49 @@ import { createInstance } from './instance.js';
 /** The newest storage version that the bundled DuckDB reads; a test compares the two. */
 export const newestStorageVersion = 68n;
 
-/** Opens a database, making it when it is missing. */
+export interface OpenDatabase {
+  readonly instance: DuckDBInstance;
+  /** DuckDB's name for the file, which is its own without the ending. A schema may have the same name. */
+  readonly catalog: string;
+}
+
+/** Opens a database, making it when it is missing. @param mode who may read and write the file and its log */
 export async function openDatabase(
   path: string,
   config: Readonly<Record<string, string>>,
+  mode: number,
   doing: string,
-): Promise<DuckDBInstance> {
+): Promise<OpenDatabase> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    if (!(await isThere(path))) await createDatabase(path, config);
+    if (!(await isThere(path))) await createDatabase(path, config, mode);
+    for (const name of [path, `${path}.wal`]) await permit(name, mode);
     const instance = await createInstance(path, config);
-    await checkpointOnlyWhenTold(instance);
-    return instance;
+    return { instance, catalog: await prepare(instance) };
   } catch (error) {
     throw await refusal(path, error, doing);
   }
 }
 
 /** By itself the end of an instance writes its memory into the file, in whatever state that is. */
-async function checkpointOnlyWhenTold(instance: DuckDBInstance): Promise<void> {
+async function prepare(instance: DuckDBInstance): Promise<string> {
   try {
     const connection = await instance.connect();
     await connection.run('PRAGMA disable_checkpoint_on_shutdown');
+    const [row] = (await connection.runAndReadAll('SELECT current_database()')).getRows();
     connection.closeSync();
+    return String(row?.[0]);
   } catch (error) {
     instance.closeSync();
     throw error;
   }
+}
+
+/** One of another user's stays as it is, and so do those of a file system without modes. */
+async function permit(path: string, mode: number): Promise<void> {
+  await chmod(path, mode).catch((error: NodeJS.ErrnoException) => {
+    if (!['ENOENT', 'EPERM', 'ENOTSUP', 'ENOSYS'].includes(String(error.code))) throw error;
+  });
 }
 
 export async function isThere(path: string): Promise<boolean> {
@@ -76,7 +92,11 @@ export async function canonical(path: string): Promise<string> {
  * Makes it under another name and links it into place: a process killed in between would leave a file
  * without a header, which no DuckDB opens again. Whoever links second finds the other's and uses that.
  */
-async function createDatabase(path: string, config: Readonly<Record<string, string>>): Promise<void> {
+async function createDatabase(
+  path: string,
+  config: Readonly<Record<string, string>>,
+  mode: number,
+): Promise<void> {
   const draft = `${path}.${randomUUID()}.new`;
   try {
     const instance = await createInstance(draft, config);
@@ -84,7 +104,7 @@ async function createDatabase(path: string, config: Readonly<Record<string, stri
     await connection.run('CHECKPOINT');
     connection.closeSync();
     instance.closeSync();
-    await chmod(draft, 0o600);
+    await permit(draft, mode);
     await link(draft, path);
     await syncFolder(dirname(path));
   } catch (error) {
@@ -119,6 +139,13 @@ async function refusal(path: string, error: unknown, doing: string): Promise<unk
   }
   const fault = await faultOfFile(path).catch((cause: unknown) => `cannot be read: ${messageOf(cause)}`);
   if (fault !== undefined) return new ConfigError(`${doing}: ${path} ${fault}`, { cause: error });
+  // What it says of the log is of no type.
+  if (/replaying WAL/i.test(messageOf(error))) {
+    return new ConfigError(
+      `${doing}: DuckDB cannot read its log ${path}.wal, in which rows may be that are not in the file yet: put both back from one backup; or move the log away and see by hookline reconcile what is missing`,
+      { cause: error },
+    );
+  }
   const known = instructed(error, doing);
   if (known !== error) return known;
   return new RetryableError(`${doing}: ${messageOf(error)}`, { cause: error });

@@ -13,6 +13,8 @@ export interface DatabaseSettings {
   readonly threads: number;
   /** Milliseconds. */
   readonly releaseAfter: number;
+  /** Of the file and its log; nobody else's unless it is told. */
+  readonly mode?: number;
 }
 
 type Work<T> = (connection: DuckDBConnection, ended: AbortSignal) => Promise<T>;
@@ -51,6 +53,7 @@ export class Database {
   #turn: Promise<unknown> = Promise.resolve();
   readonly #uses = new Set<Promise<unknown>>();
   #generation = 0;
+  #catalog = '';
 
   private constructor(path: string, settings: DatabaseSettings) {
     this.path = path;
@@ -77,6 +80,11 @@ export class Database {
     await this.#turn;
     await Promise.allSettled(this.#uses);
     await this.#close();
+  }
+
+  /** As DuckDB names the file; known while it is used. */
+  get catalog(): string {
+    return this.#catalog;
   }
 
   /** Grows each time that the file is opened: in between, other processes may have changed anything. */
@@ -192,7 +200,15 @@ export class Database {
     while (this.#closing !== undefined) await this.#closing;
     if (this.#instance === undefined) {
       this.#generation += 1;
-      const opening = openDatabase(this.path, settingsOf(this.#memory.take(), this.#settings.threads), doing);
+      const opening = openDatabase(
+        this.path,
+        settingsOf(this.#memory.take(), this.#settings.threads),
+        this.#settings.mode ?? 0o600,
+        doing,
+      ).then(({ instance, catalog }) => {
+        this.#catalog = catalog;
+        return instance;
+      });
       this.#instance = opening.catch((error: unknown) => {
         this.#instance = undefined;
         // Rows are read out of its log then.

@@ -66,9 +66,8 @@ export class DuckDBDestination implements Destination {
   }
 
   async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
-    const quoted = this.#quote(table);
     await this.#opened.alone(`making table ${table}`, signal, async (connection) => {
-      await connection.run(`CREATE SCHEMA IF NOT EXISTS ${quoteName(this.#options.schema, 'schema')}`);
+      await connection.run(`CREATE SCHEMA IF NOT EXISTS ${this.#schema}`);
       if (!(await this.#fits(connection, this.#options.ledger, ledgerColumns))) {
         await connection.run(`CREATE TABLE ${this.#quote(this.#options.ledger)} (
           batch_id UUID NOT NULL, table_name VARCHAR NOT NULL, rows BIGINT NOT NULL, bytes BIGINT NOT NULL,
@@ -80,7 +79,7 @@ export class DuckDBDestination implements Destination {
         await connection.run(`ALTER TABLE ${ledger} ADD COLUMN IF NOT EXISTS serial BIGINT`);
       }
       if (!(await this.#fits(connection, table, chartColumns))) {
-        await connection.run(`CREATE TABLE ${quoted} (${definition})`);
+        await connection.run(`CREATE TABLE ${this.#quote(table)} (${definition})`);
       }
     });
     this.#plain.delete(table);
@@ -102,11 +101,11 @@ export class DuckDBDestination implements Destination {
   async write(batch: Batch, signal: AbortSignal): Promise<void> {
     const doing = `writing to ${batch.table}`;
     if (!/^[0-9a-f-]{36}$/i.test(batch.id)) throw new PermanentError(`${doing}: ${batch.id} is no UUID`);
-    const ledger = this.#quote(this.#options.ledger);
     const { origin } = batch;
     const from = origin === undefined ? 'NULL, NULL' : `${quoteText(origin.spool)}, ${origin.serial}`;
     await this.#opened.alone(doing, signal, async (connection) => {
       const plain = await this.#isPlain(connection, batch.table);
+      const ledger = this.#quote(this.#options.ledger);
       // The id as text, not as a parameter: only a constant is compared with the row groups' bounds. In one call, as
       // the next batch is read meanwhile, and each call's answer waits for a part of that.
       const entered = await connection.run(
@@ -218,7 +217,7 @@ export class DuckDBDestination implements Destination {
   ): Promise<void> {
     const { appendRows } = await import('./append.js');
     if (plain) {
-      const target = { catalog: null, schema: this.#options.schema, table: batch.table };
+      const target = { catalog: this.#opened.catalog, schema: this.#options.schema, table: batch.table };
       await appendRows(connection, target, batch.rows, signal);
       return;
     }
@@ -239,7 +238,7 @@ export class DuckDBDestination implements Destination {
     let plain = this.#plain.get(table);
     if (plain === undefined) {
       const relation = await relationOf(connection, this.#options.schema, table);
-      if (relation === undefined) throw new ConfigError(`there is no table ${this.#quote(table)}`);
+      if (relation === undefined) throw new ConfigError(`there is no table ${this.#nameOf(table)}`);
       plain = isChart(relation);
       this.#plain.set(table, plain);
     }
@@ -261,11 +260,21 @@ export class DuckDBDestination implements Destination {
     const fault = misfit(relation, columns);
     if (fault === undefined) return true;
     throw new ConfigError(
-      `${this.#quote(table)} has another shape and is left as it is: ${fault}. Rename it, or choose another table`,
+      `${this.#nameOf(table)} has another shape and is left as it is: ${fault}. Rename it, or choose another table`,
     );
   }
 
+  /** With the catalog: a schema of the same name would else be taken for it. */
   #quote(table: string): string {
+    return `${this.#schema}.${quoteName(table, 'table')}`;
+  }
+
+  get #schema(): string {
+    return `${quoteName(this.#opened.catalog, 'catalog')}.${quoteName(this.#options.schema, 'schema')}`;
+  }
+
+  /** For people. */
+  #nameOf(table: string): string {
     return `${quoteName(this.#options.schema, 'schema')}.${quoteName(table, 'table')}`;
   }
 

@@ -75,6 +75,8 @@ async function destinationOf(number: number, options: DuckDBOptions, signal: Abo
   let destination = destinations.get(number);
   if (destination === undefined) {
     destination = new DuckDBDestination(options);
+    // DuckDB makes the log and what it needs beside by this. Several destinations on a file agree, or the last one says.
+    process.umask(0o777 & ~(options.mode ?? 0o600));
     destinations.set(number, destination);
   }
   await destination.attach();

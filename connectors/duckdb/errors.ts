@@ -78,19 +78,33 @@ export function isOutOfMemory(error: unknown): boolean {
   return error instanceof Error && /Out of Memory|\/[\d.]+ \w+ used\)/.test(error.message);
 }
 
+/** Their words are of names and files, which may be told whole; those of others may quote a row. */
+const nameless = ['IO', 'Connection', 'Catalog', 'Binder', 'Permission', 'Dependency', 'Settings', 'Parser'];
+
+/** What DuckDB says, on one line, without what it quotes of a row: `Could not convert string … to INT32`. */
+function wordsOf({ type, message }: Fault): string {
+  const words = messageOf(new Error(message));
+  if (nameless.includes(type)) return words;
+  const first = words.search(/['"`]/);
+  const last = Math.max(...["'", '"', '`'].map((quote) => words.lastIndexOf(quote)));
+  const unquoted =
+    first < 0 ? words : `${words.slice(0, first)}…${last > first ? words.slice(last + 1) : ''}`;
+  return unquoted.replaceAll(/(?<!\w)-?\d[\d.eE+-]*/g, '…');
+}
+
 /** The instruction that an error of DuckDB's amounts to; one that is no such error is passed on. */
 export function instructed(error: unknown, doing: string): unknown {
   if (instructionOf(error) !== undefined) return error;
   const fault = faultOf(error);
   if (fault === undefined) return error;
-  const message = `${doing}: ${messageOf(new Error(fault.message))} (${fault.type})`;
+  const message = `${doing}: ${wordsOf(fault)} (${fault.type})`;
   // Of a failed COMMIT nothing is known before the next try has looked.
   switch (error instanceof CommitFailed ? 'retry' : verdicts[fault.type]) {
     case 'config':
       return new ConfigError(message, { cause: error });
     case 'permanent':
-      return new PermanentError(message, { cause: error });
+      return new PermanentError(message, { code: fault.type });
     default:
-      return new RetryableError(message, { cause: error });
+      return new RetryableError(message, nameless.includes(fault.type) ? { cause: error } : {});
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bytes, definePlugin, duration, path } from '../../core/index.js';
+import { bytes, definePlugin, duration, fileMode, path } from '../../core/index.js';
 import { longestDelay } from '../../core/options.js';
 import { HostedDestination } from './hosted.js';
 
@@ -9,6 +9,9 @@ export default definePlugin({
   description: 'A DuckDB file: no server, nothing to install',
   config: z.object({
     path: path().describe('The database file; it and its folder are made when they are missing'),
+    mode: fileMode()
+      .prefault('0600')
+      .describe('Who may read and write the file, its log and what a query needs beside them'),
     schema: z.string().default('main').describe('The schema of its tables; made when it is missing'),
     ledger: z.string().default('__hookline_batches').describe('The table of landed batches, in the schema'),
     memoryLimit: bytes()
@@ -28,5 +31,5 @@ export default definePlugin({
   defaults: { flush: { rows: 10_000, bytes: '6MiB', every: '1s' }, concurrency: 1 },
   // DuckDB does not tell capitals apart, in ASCII alone, also in names that are quoted.
   foldTable: (table) => table.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()),
-  create: (config) => new HostedDestination(config),
+  create: ({ mode, ...config }) => new HostedDestination({ ...config, mode: Number.parseInt(mode, 8) }),
 });

@@ -225,6 +225,65 @@ describe('the duckdb destination', () => {
       expect(await instruction(make(join(folder, 'plain', 'x.duckdb')).open(never))).to.equal('config');
     });
 
+    it('may be named as the schema is', async () => {
+      const path = join(folder, 'orders.duckdb');
+      const one = await ready(path, 'orders', { schema: 'orders' });
+      await one.write(makeBatch('orders', [makeRow()]), never);
+      await one.close();
+      await sql(path, `CREATE TABLE orders.orders.other (note VARCHAR, ${columns})`);
+      await one.open(never);
+      await one.check(['orders', 'other'], never);
+      await one.write(makeBatch('other', [makeRow()]), never);
+      for (const table of ['orders', 'other']) {
+        expect(await one.latest?.(table, 10, never)).to.have.length(1);
+        const ids: string[] = [];
+        for await (const some of one.requestIds?.(table, { from: 0, to: 9e9 }, never) ?? [])
+          ids.push(...some);
+        expect(ids).to.have.length(1);
+      }
+      await one.close();
+      expect(await sql(path, 'SELECT count(*)::INT FROM orders.orders.__hookline_batches')).to.deep.equal([
+        [2],
+      ]);
+    });
+
+    it('with a log that cannot be replayed is a ConfigError, and is left as it is', async () => {
+      const path = join(folder, 'broken.duckdb');
+      const instance = await DuckDBInstance.create(path);
+      const connection = await instance.connect();
+      await connection.run('PRAGMA disable_checkpoint_on_shutdown; CREATE TABLE t AS FROM range(1000)');
+      connection.closeSync();
+      instance.closeSync();
+      const log = await readFile(`${path}.wal`);
+      log[log.length >> 1] = (log[log.length >> 1] as number) ^ 255;
+      await writeFile(`${path}.wal`, log);
+      const error = await refused(make(path).open(never));
+      expect(instructionOf(error), String(error)).to.equal('config');
+      expect(error.message).to.include(`${path}.wal`).and.to.include('backup');
+      expect((await readFile(`${path}.wal`)).equals(log)).to.equal(true);
+    });
+
+    it("and its log are their user's alone, unless mode says otherwise", async () => {
+      const before = process.umask(0o022);
+      try {
+        for (const [options, expected] of [
+          [{}, 0o600],
+          [{ mode: '0640' }, 0o640],
+        ] as const) {
+          const path = newPath();
+          const destination = await ready(path, 'orders', { releaseAfter: '1m', ...options });
+          await destination.write(makeBatch('orders', [makeRow()]), never);
+          for (const name of [path, `${path}.wal`]) {
+            expect(((await stat(name)).mode & 0o777).toString(8), name).to.equal(expected.toString(8));
+          }
+          await destination.close();
+          expect((await stat(path)).mode & 0o777).to.equal(expected);
+        }
+      } finally {
+        process.umask(before);
+      }
+    });
+
     it('on a full disk is retryable, and nothing is lost or doubled once there is room', async function () {
       const disk = await smallDisk(this);
       try {
@@ -367,7 +426,10 @@ describe('the duckdb destination', () => {
 
     describe('of which the COMMIT fails', () => {
       const here = new TestDestinations(
-        { ...duckdb, create: (options) => new DuckDBDestination(options as DuckDBOptions) },
+        {
+          ...duckdb,
+          create: (options) => new DuckDBDestination(options as DuckDBOptions),
+        },
         () => ({}),
       );
       afterEach(() => here.close());
@@ -423,7 +485,12 @@ describe('the duckdb destination', () => {
       await destination.open(never);
       await destination.ensureTable('picky', never);
       const rows = Array.from({ length: 5000 }, (_, n) => makeRow(n === 3000 ? 'null' : '1'));
-      expect(await instruction(destination.write(makeBatch('picky', rows), never))).to.equal('permanent');
+      const error = await refused(destination.write(makeBatch('picky', rows), never));
+      expect(instructionOf(error), String(error)).to.equal('permanent');
+      expect(error).to.have.property('code', 'Constraint');
+      expect(error.message)
+        .to.include('CHECK constraint failed on table')
+        .and.to.include('__kdd_request_body');
       expect(await destination.latest?.('picky', 10, never)).to.deep.equal([]);
       await destination.write(makeBatch('picky', rows.slice(0, 3000)), never);
       expect(await destination.latest?.('picky', 5000, never)).to.have.length(3000);
@@ -439,7 +506,9 @@ describe('the duckdb destination', () => {
       const batch = makeBatch('numbers', [makeRow('"Out of Memory (71.7 MiB/72.0 MiB used)"')]);
       const error = await refused(destination.write(batch, never));
       expect(instructionOf(error)).to.equal('permanent');
-      expect(error.message).to.include('Out of Memory (71.7').and.not.to.include('2,048 rows');
+      expect(error).to.have.property('code', 'Constraint');
+      expect(error.message).to.match(/CHECK constraint failed .* Could not convert string …/);
+      expect(error.message).not.to.match(/Out of Memory|71|2,048 rows/);
     });
 
     it('halts when the table is gone, and goes on once it is made again', async () => {
