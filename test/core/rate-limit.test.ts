@@ -4,12 +4,13 @@ import { RateLimit } from '../../core/rate-limit.js';
 
 describe('a rate limit', () => {
   it('lets a second’s worth in at once, and then as much as it refills', async () => {
+    const begun = performance.now();
     const limit = new RateLimit({ requests: 10 });
     const waits = Array.from({ length: 12 }, () => limit.take(1));
     expect(waits).to.deep.equal([...Array(10).fill(0), 1, 1]);
     await sleep(350);
     const later = Array.from({ length: 12 }, () => limit.take(1)).filter((wait) => wait === 0);
-    expect(later.length).to.be.within(3, 6);
+    expect(later.length).to.be.within(3, Math.min(10, (performance.now() - begun) / 100 + 1));
   });
 
   it('lets one body in that is larger than a second’s worth of bytes, and says how long it takes to be paid', () => {
