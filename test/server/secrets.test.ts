@@ -5,7 +5,7 @@ import { eventually, Hookline } from '../support/hookline.js';
 import { startPostgres } from '../support/postgres.js';
 
 describe('secrets', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   it('are nowhere after a run with every kind of trouble: no token, password or body in a file, log, error, metric or title', async () => {
     const postgres = await startPostgres();

@@ -4,6 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { LmdbTokenStore } from '../../connectors/lmdb/token-store.js';
+import { mint } from '../../core/mint.js';
 import { freePorts } from './free-ports.js';
 
 const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url));
@@ -241,8 +244,28 @@ ${sections}`,
     if (code !== 0) throw new Error(`hookline drain exited with ${code}: ${stderr}${stdout}`);
   }
 
-  token(...args: string[]): Promise<TestToken> {
-    return this.json<TestToken>('tokens', 'create', '--description', 'test', ...args);
+  /** By the command where options are given or a store is configured; else put into the store, which is quicker. */
+  async token(...args: string[]): Promise<TestToken> {
+    const config = parse(await readFile(this.configFile, 'utf8')) as { tokens?: object; pipelines?: object };
+    if (args.length > 0 || config.tokens !== undefined) {
+      return this.json<TestToken>('tokens', 'create', '--description', 'test', ...args);
+    }
+    const { stored, token } = mint({ description: 'test' });
+    const umask = process.umask(0o077);
+    try {
+      const store = new LmdbTokenStore({ path: join(this.folder, 'data/tokens') });
+      await store.open();
+      await store.create(stored);
+      await store.close();
+    } finally {
+      process.umask(umask);
+    }
+    const { key } = stored;
+    const urls = Object.keys(config.pipelines ?? {}).map((id) => [
+      id,
+      `${this.webhookUrl}/?pipeline_id=${id}&key=${key}&token=${token}`,
+    ]);
+    return { key, token, urls: Object.fromEntries(urls) };
   }
 
   async post(
