@@ -1,3 +1,4 @@
+import type { Batch } from './destination.js';
 import { instructionOf, messageOf, PermanentError } from './errors.js';
 import { failpoint } from './failpoint.js';
 import type { Outlet } from './outlet.js';
@@ -60,11 +61,15 @@ export async function write(
   outlet: Outlet,
   signal: AbortSignal,
 ): Promise<void> {
-  const { id, rows, bytes, origin } = batch;
-  await outlet.write({ id, table, rows, bytes, ...(origin && { origin }) }, signal);
+  await outlet.write(batchOf(batch, table), signal);
 }
 
 /** What of it is damaged never lands, whatever the table says. */
 export function isDamaged({ rows }: SealedBatch): boolean {
   return rows.some(({ damaged }) => damaged === true);
+}
+
+/** As its destination gets it. */
+export function batchOf({ id, rows, bytes, origin }: SealedBatch, table: string): Batch {
+  return { id, table, rows, bytes, ...(origin && { origin }) };
 }

@@ -85,6 +85,13 @@ export interface Destination {
   write(batch: Batch, signal: AbortSignal): Promise<void>;
 
   /**
+   * Optional, for a destination whose writes happen in this process and end with it: whether the batch has landed.
+   * `false` promises that no try of a process that is dead can land it any more. A server that may have such a try
+   * still before it cannot promise that. The engine divides a batch at which process after process has died.
+   */
+  hasLanded?(batch: Batch, signal: AbortSignal): Promise<boolean>;
+
+  /**
    * Optional, for a destination that notes in the step which stores a batch where it is from (`batch.origin`): of that
    * spool's batches, in whatever table, the one with the highest serial. The engine asks once, before it writes, so
    * that a spool which was restored from a backup or copied does not store its rows again without a word. None where

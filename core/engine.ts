@@ -1,6 +1,7 @@
 import { inject, injectable } from 'inversify';
 import { Authenticator } from './authenticator.js';
 import { Backoff, pause } from './backoff.js';
+import { Caution } from './caution.js';
 import { messageOf } from './errors.js';
 import { failpoint } from './failpoint.js';
 import { keys, parts } from './keys.js';
@@ -40,6 +41,7 @@ export class Engine {
   readonly #metrics: Metrics;
   readonly #clock: TrustedClock;
   readonly #origins: OriginGuard;
+  readonly #caution: Caution;
   readonly #lanes: Lanes;
   #outlets: ReadonlyMap<string, Outlet>;
   readonly #rest = new AbortController();
@@ -62,6 +64,7 @@ export class Engine {
     this.#clock = clock;
     this.#spool = spool;
     this.#origins = new OriginGuard(spool);
+    this.#caution = new Caution(spool.attempts);
     this.#outlets = outlets;
     this.#authenticator = authenticator;
     this.#logger = logger;
@@ -79,6 +82,7 @@ export class Engine {
         outlet,
         spool: this.#spool,
         origins: this.#origins,
+        caution: this.#caution,
         authenticator,
         logger: this.#logger.child(labels),
         metrics,

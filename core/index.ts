@@ -1,4 +1,5 @@
 /** The public surface: `hookline/plugin`. What a connector imports, and nothing else. */
+export type { Attempts } from './attempts.js';
 export { type ChartRow, chart, fromChartRow, type Row, toChartRow } from './chart.js';
 export type { Batch, Compaction, Destination, QueryResult, TableName, TimeRange } from './destination.js';
 export {

@@ -18,6 +18,7 @@ export class LaneMetrics {
   readonly #depthBytes;
   readonly #age;
   readonly #letters;
+  readonly #killed;
 
   constructor(metrics: Metrics, labels: { readonly pipeline: string; readonly destination: string }) {
     const names = Object.keys(labels);
@@ -39,6 +40,11 @@ export class LaneMetrics {
     this.#depthBytes = metrics.gauge('hookline_lane_bytes', 'Bytes of bodies that wait', names);
     this.#age = metrics.gauge('hookline_lane_lag_seconds', 'Age of the oldest record that waits', names);
     this.#letters = metrics.gauge('hookline_lane_dead_letters', 'Dead letters that lie in the spool', names);
+    this.#killed = metrics.gauge(
+      'hookline_lane_batch_deaths',
+      'How often the load process died while it wrote the batch that is next',
+      names,
+    );
     // Whoever alarms on an increase misses the first of something that was not there before.
     for (const count of [this.#rows, this.#bytes, this.#batches, this.#dead, this.#failures]) {
       count.add(0, labels);
@@ -77,9 +83,14 @@ export class LaneMetrics {
     this.#letters.set(deadLetters, this.#labels);
   }
 
+  killed(times: number): void {
+    this.#killed.set(times, this.#labels);
+  }
+
   /** The lane is no more: its levels are not reported any longer; what it counted stays. */
   forget(): void {
     for (const state of states) this.#state.remove({ ...this.#labels, state });
-    for (const level of [this.#depth, this.#depthBytes, this.#age, this.#letters]) level.remove(this.#labels);
+    for (const level of [this.#depth, this.#depthBytes, this.#age, this.#letters, this.#killed])
+      level.remove(this.#labels);
   }
 }

@@ -1,12 +1,14 @@
 import type { Authenticator } from './authenticator.js';
 import { Backoff, pause } from './backoff.js';
+import { type Caution, Postponed } from './caution.js';
 import { deferred } from './deferred.js';
-import { type Delivery, deliver, isDamaged, write } from './deliver.js';
+import { batchOf, type Delivery, deliver, isDamaged, write } from './deliver.js';
 import { instructionOf, messageOf } from './errors.js';
 import { failpoint } from './failpoint.js';
 import type { LaneMetrics } from './lane-metrics.js';
 import type { LaneState, LaneStatus } from './lane-status.js';
 import type { Logger } from './logger.js';
+import { writeQuantity } from './options.js';
 import type { OriginGuard } from './origin-guard.js';
 import type { Outlet } from './outlet.js';
 import type { Pipeline } from './pipeline.js';
@@ -18,6 +20,7 @@ export interface LaneParts {
   readonly outlet: Outlet;
   readonly spool: Spool;
   readonly origins: OriginGuard;
+  readonly caution: Caution;
   readonly authenticator: Authenticator;
   readonly logger: Logger;
   readonly metrics: LaneMetrics;
@@ -54,6 +57,10 @@ export class Lane {
   #waiting: AbortController | undefined;
   /** Rows that have become dead letters since a row landed or the lane was idle. */
   #deaths = 0;
+  /** The batch that was postponed, as process after process died at it; the next step writes it. */
+  #postponed: string | undefined;
+  /** By how much its batches are smaller than the configuration says. */
+  #divisor = 1;
 
   constructor(lane: LaneParts, signals: LaneSignals) {
     this.id = laneId(lane.pipeline.id, lane.outlet.name);
@@ -119,7 +126,7 @@ export class Lane {
   /** One batch, at most. */
   async #step(): Promise<Step> {
     if (this.#signals.rest.aborted) return 'idle';
-    const { spool, origins, outlet, pipeline } = this.#parts;
+    const { spool, origins, caution, outlet, pipeline, metrics } = this.#parts;
     await outlet.ready(pipeline.table, this.#signals.abort);
     await origins.agree(outlet, this.#signals.abort);
     this.#looked.resolve();
@@ -136,12 +143,51 @@ export class Lane {
     }
     const batch = left ?? (await this.#seal(ahead ?? (await this.#read())));
     if (batch === undefined) return 'again';
+    metrics.killed(caution.deaths(batch));
+    if (caution.isSuspect(batch) && (await this.#divide(batch))) return 'again';
     origins.begins(batch);
     const delivery = await this.#deliver(batch);
     origins.ended(outlet, batch, delivery.outcome === 'landed');
     if (delivery.outcome === 'landed') this.#landed(batch);
     else if (delivery.outcome === 'dead') this.#died(delivery.reason, batch);
     return 'again';
+  }
+
+  /**
+   * Of a batch at which process after process has died: whether it has landed, as is found then, or could be divided.
+   * @throws Postponed where neither can be told, before it is written again
+   */
+  async #divide(batch: SealedBatch): Promise<boolean> {
+    const { spool, caution, outlet, pipeline, logger, haltFor } = this.#parts;
+    const told = caution.tell(batch);
+    const landed = caution.isUntouched(batch)
+      ? await outlet.hasLanded(batchOf(batch, pipeline.table), this.#signals.abort)
+      : undefined;
+    if (landed === true) {
+      await spool.settle(batch, 'landed');
+      caution.settled(batch);
+      this.#landed(batch);
+      return true;
+    }
+    if (caution.isUntouched(batch) && this.#postponed === undefined) this.#divisor *= 2;
+    if (landed === false && batch.rows.length > 1) {
+      await spool.split(batch);
+      caution.settled(batch);
+      logger.error({}, `${told}: it has not landed, and is halved, as are the batches that follow`);
+      this.#status = { ...this.#status, error: told };
+      return true;
+    }
+    if (this.#postponed === batch.id) {
+      this.#postponed = undefined;
+      return false;
+    }
+    this.#postponed = batch.id;
+    const delay = Math.min((haltFor / 6) * 2 ** (caution.deaths(batch) - 2), haltFor * 60);
+    throw new Postponed(
+      `${told}. It is written by itself in ${writeQuantity('duration', Math.round(delay))}, or once you call ` +
+        'hookline check, and each time that the process dies less often; other lanes go on. Give the server more memory',
+      delay,
+    );
   }
 
   /** Whether the table still refuses every row. @throws ConfigError while it does */
@@ -172,7 +218,8 @@ export class Lane {
     this.#parts.metrics.landed(batch);
     this.#suspicion.landed();
     this.#tellDeaths();
-    this.#status = { ...this.#status, lastLanded: Date.now() };
+    const { state, since } = this.#status;
+    this.#status = { state, since, lastLanded: Date.now() };
   }
 
   /** One line for the first, and one for all that follow: a table may refuse some twenty a second. */
@@ -196,16 +243,11 @@ export class Lane {
 
   /** Meanwhile it reads what comes next. */
   async #deliver(batch: SealedBatch): Promise<Delivery> {
-    const { spool, outlet, pipeline } = this.#parts;
+    const { spool, caution, outlet, pipeline } = this.#parts;
     const reading = this.#readAhead(batch).catch(() => undefined);
     try {
-      const delivery = await deliver(
-        batch,
-        pipeline.table,
-        outlet,
-        spool,
-        this.#suspicion,
-        this.#signals.abort,
+      const delivery = await caution.write(batch, () =>
+        deliver(batch, pipeline.table, outlet, spool, this.#suspicion, this.#signals.abort),
       );
       if (delivery.outcome === 'landed') this.#ahead = await reading;
       return delivery;
@@ -219,11 +261,11 @@ export class Lane {
    * The next batch's records. None where less than a batch waits, as more may come; and none where other lanes write
    * to the destination: they use the time as well, and that much less lies in memory.
    */
-  async #readAhead({ rows, bytes }: SealedBatch): Promise<readonly StoredRecord[] | undefined> {
-    const { spool, outlet } = this.#parts;
+  async #readAhead(batch: SealedBatch): Promise<readonly StoredRecord[] | undefined> {
+    const { spool, caution, outlet } = this.#parts;
     const { flush } = outlet.policy;
-    if (outlet.lanes > 1 || this.#signals.rest.aborted) return undefined;
-    const enough = { rows: rows.length + flush.rows, bytes: bytes + flush.bytes };
+    if (outlet.lanes > 1 || caution.isSuspect(batch) || this.#signals.rest.aborted) return undefined;
+    const enough = { rows: batch.rows.length + flush.rows, bytes: batch.bytes + flush.bytes };
     const depth = await spool.depth(this.id, enough);
     return depth.records >= enough.rows || depth.bytes >= enough.bytes ? this.#read() : undefined;
   }
@@ -254,9 +296,10 @@ export class Lane {
   async #read(): Promise<StoredRecord[]> {
     const { spool, outlet } = this.#parts;
     const { destination, policy } = outlet;
-    let { rows } = policy.flush;
+    let rows = Math.ceil(policy.flush.rows / this.#divisor);
+    const bytes = Math.ceil(policy.flush.bytes / this.#divisor);
     for (;;) {
-      const records = await spool.read(this.id, { rows, bytes: policy.flush.bytes });
+      const records = await spool.read(this.id, { rows, bytes });
       const parts = records.map((record) => destination.partition?.(record));
       const alike = parts.findIndex((part) => part !== parts[0]);
       if (alike < 0) return records;
@@ -277,7 +320,7 @@ export class Lane {
       }
       this.#enter('halted', message);
       this.#backoff.reset();
-      return haltFor;
+      return error instanceof Postponed ? error.delay : haltFor;
     }
     const wait = this.#backoff.next((error as { readonly delay?: number }).delay);
     const fields = instruction === undefined ? { err: error } : {};

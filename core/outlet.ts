@@ -77,6 +77,11 @@ export class Outlet {
     return this.#limited(signal, async (limit) => this.destination.newestBatch?.(spool, limit));
   }
 
+  /** Whether a batch that only dead processes have written has landed; `undefined` where that cannot be told. */
+  async hasLanded(batch: Batch, signal: AbortSignal): Promise<boolean | undefined> {
+    return this.#limited(signal, async (limit) => this.destination.hasLanded?.(batch, limit));
+  }
+
   /**
    * Writes a batch. When it is refused, a look at the table tells more: one that was altered or lost a grant
    * meanwhile is at fault, and not the rows; one that was dropped is made again, and takes the batch.

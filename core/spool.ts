@@ -1,3 +1,4 @@
+import type { Attempts } from './attempts.js';
 import type { Row } from './chart.js';
 import type { TableName } from './destination.js';
 import type { Halts } from './halts.js';
@@ -228,6 +229,9 @@ export interface Spool {
 
   /** Optional: without it nothing is held of what failed authentication. */
   readonly quarantine?: Quarantine;
+
+  /** Optional: without it nobody knows which batch a process was killed at. */
+  readonly attempts?: Attempts;
 
   /** Optional: without it a process does not know of the halts of the one before it. */
   readonly halts?: Halts;

@@ -1,4 +1,5 @@
 import type { TrustedClock } from '../../core/index.js';
+import { AttemptNotes } from './attempt-notes.js';
 import { Batches } from './batches.js';
 import { Capacity } from './capacity.js';
 import { Claim } from './claim.js';
@@ -86,6 +87,7 @@ export async function openParts(options: LmdbSpoolOptions, logger: SpoolLogger, 
   const appender = new Appender(journal, writers);
   return {
     ...opened,
+    attempts: new AttemptNotes(path),
     journal,
     importer,
     appender,

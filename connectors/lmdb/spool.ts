@@ -1,4 +1,5 @@
 import {
+  type Attempts,
   type BatchLimits,
   type DeadFilter,
   type DeadLetter,
@@ -75,8 +76,9 @@ export class LmdbSpool implements Spool {
   }
 
   async claim(signal: AbortSignal): Promise<void> {
-    const { claim, environment, serials } = this.#open();
+    const { attempts, claim, environment, serials } = this.#open();
     await claim.take(signal);
+    attempts.take();
     serials.reread();
     environment.forgetDeadReaders();
   }
@@ -196,6 +198,12 @@ export class LmdbSpool implements Spool {
     counts: async () => this.#read().held.counts(),
   };
 
+  readonly attempts: Attempts = {
+    deaths: (batch) => this.#open().attempts.deaths(batch),
+    begin: (batch) => this.#open().attempts.begin(batch),
+    end: (batch, over) => this.#parts.value?.attempts.end(batch, over),
+  };
+
   readonly halts: Halts = {
     get: async (lane) => this.#read().halts.get(lane),
     put: (lane, halt) => this.#open().halts.put(lane, halt),
@@ -214,6 +222,7 @@ export class LmdbSpool implements Spool {
   async close(): Promise<void> {
     const parts = await this.#parts.take();
     if (parts === undefined) return;
+    parts.attempts.release();
     await parts.appender.close();
     await parts.claim.release().catch(() => {});
     parts.journal.release();

@@ -40,6 +40,8 @@ export class ParquetDestination implements Destination {
   readonly #running = new Set<Promise<unknown>>();
   /** Of a folder alone: DuckDB reads S3 by an extension that it would have to fetch. */
   readonly query?: NonNullable<Destination['query']>;
+  /** Of a folder alone: S3 may have a killed process's file still before it. */
+  readonly hasLanded?: NonNullable<Destination['hasLanded']>;
 
   constructor(options: ParquetOptions, metrics: Metrics) {
     this.#store = storeOf(options, metrics);
@@ -47,6 +49,7 @@ export class ParquetDestination implements Destination {
     this.#compactor = new Compactor(this.#store, this.#files, options);
     this.#made = metrics.counter('hookline_parquet_files_total', 'Parquet files made');
     if (this.#store instanceof FolderStore) {
+      this.hasLanded = (batch, signal) => this.#run(this.#has(batch, signal));
       this.query = async (sql, limit, signal) => {
         const { queryFolder } = await import('./query.js');
         return await this.#run(queryFolder(this.#store, options, sql, limit, signal));
@@ -121,6 +124,17 @@ export class ParquetDestination implements Destination {
     });
     // It may have been merged and removed since it was looked for, so that this made it a second time.
     await merges.took(name, signal);
+  }
+
+  async #has({ id, table, rows }: Batch, signal: AbortSignal): Promise<boolean> {
+    const name = `${id}.parquet`;
+    for (const place of new Set(rows.map(({ timestamp }) => placeOf(timestamp)))) {
+      const folder = `${folderOf(table)}/${place}`;
+      // In this order: a merge notes what it took before it removes it.
+      if (await this.#store.has(`${folder}/${name}`, signal)) return true;
+      if (await new Merges(this.#store, folder).took(name, signal)) return true;
+    }
+    return false;
   }
 
   /** @throws ConfigError when the name cannot be a folder's, or files of another shape are in it */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import lmdb from '../../connectors/lmdb/index.js';
 import { Authenticator } from '../../core/authenticator.js';
+import { Caution } from '../../core/caution.js';
 import type { Row } from '../../core/chart.js';
 import { instantiate, pluginOf } from '../../core/conformance/instantiate.js';
 import { ConfigError, FencedError, PermanentError, RetryableError } from '../../core/errors.js';
@@ -87,6 +88,7 @@ describe('a lane', () => {
         outlet,
         spool,
         origins: new OriginGuard(spool),
+        caution: new Caution(spool.attempts),
         authenticator: new Authenticator(tokens),
         logger,
         metrics: new LaneMetrics(metrics, { pipeline: of.id, destination: 'out' }),
@@ -694,6 +696,58 @@ describe('a lane', () => {
         'a row became a dead letter',
         '19 more rows became dead letters',
       ]);
+    });
+  });
+
+  describe('at whose batch process after process has died', () => {
+    let died: number;
+
+    beforeEach(async () => {
+      died = 2;
+      const { attempts } = spool;
+      if (attempts === undefined) throw new Error('the spool notes no attempts');
+      const counted = attempts.deaths.bind(attempts);
+      // A fake for processes that are killed, which test/faults/deadly.test.ts kills.
+      attempts.deaths = (batch) => (batch === whole ? died : counted(batch));
+      await acceptMany(8);
+      const sealed = await spool.seal(id, await spool.read(id, { rows: 8, bytes: 1e6 }), []);
+      whole = sealed?.id;
+      lane = build(pipeline);
+    });
+    let whole: string | undefined;
+
+    it('halves it where it surely has not landed, and makes smaller ones', async () => {
+      Object.assign(destination, { hasLanded: async () => false });
+      const bodies = Array.from({ length: 8 }, (_, number) => String(number));
+      const more = await acceptMany(8);
+      await empty();
+      expect(destination.batches.map(({ length }) => length)).to.deep.equal([4, 4, 4, 4]);
+      expect(destination.bodies).to.deep.equal([...bodies, ...more]);
+      expect(destination.tried).not.to.include(whole);
+      expect(said[0]).to.match(
+        /^the load process died 2 times while it wrote batch \S+ of 8 rows and 8B, .* halved/,
+      );
+    });
+
+    it('writes it not again where it has landed', async () => {
+      Object.assign(destination, { hasLanded: async () => true });
+      await empty();
+      expect(destination.tried).to.deep.equal([]);
+      expect(await metric('hookline_rows_landed_total')).to.equal(8);
+    });
+
+    it('is halted for long where nobody can tell, and writes it again as it was once it is hastened', async () => {
+      died = 12;
+      lane.wake();
+      await eventually('it has halted', async () => lane.status.state === 'halted' || undefined);
+      expect(lane.status.error).to.match(
+        /^the load process died 12 times .* by itself in 3s, .* more memory$/,
+      );
+      expect(await metric('hookline_lane_batch_deaths')).to.equal(12);
+      lane.hasten();
+      await empty();
+      await runs();
+      expect(destination.tried).to.deep.equal([whole]);
     });
   });
 
