@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -57,6 +57,14 @@ describe('what is kept from one run of the tests to the next', () => {
     const found = get();
     await other.kill();
     expect(await readFile(join(await found, 'bin/program'), 'utf8')).to.equal('whole');
+    expect(made).to.equal(1);
+  });
+
+  it('is made where the lock of a killed process bears the id of one that knows nothing of it', async () => {
+    const lock = join(folder, `program@1.0_${process.platform}_${process.arch}.lock`);
+    await writeFile(lock, String(process.pid));
+    await utimes(lock, 1, 1);
+    await get();
     expect(made).to.equal(1);
   });
 });

@@ -11,6 +11,7 @@ import {
   rm,
   stat,
   symlink,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -115,22 +116,40 @@ async function sizes(folder: string): Promise<Record<string, number>> {
   return files;
 }
 
+/** Milliseconds for which a lock's holder may be silent. */
+const silence = 60_000;
+
 /** Resolves once this process alone holds the lock, a file with its id in it, to what lets it go. */
 async function alone(lock: string): Promise<() => Promise<void>> {
   const mine = `${lock}.${randomUUID()}`;
   await mkdir(dirname(lock), { recursive: true });
-  await writeFile(mine, String(process.pid));
   for (;;) {
+    await writeFile(mine, String(process.pid));
     try {
       await link(mine, lock);
-      await rm(mine, { force: true });
-      return () => rm(lock, { force: true });
+      const beat = setInterval(() => utimes(lock, new Date(), new Date()).catch(() => {}), silence / 10);
+      beat.unref();
+      return async () => {
+        clearInterval(beat);
+        await rm(lock, { force: true });
+      };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      await rm(mine, { force: true });
     }
-    const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
-    // Killed in the middle. Should two take over at once, each makes a folder of its own, and both are whole.
-    if (holder > 0 && !isAlive(holder)) await rm(lock, { force: true });
-    await sleep(100);
+    // Should two take over at once, each makes a folder of its own, and both are whole.
+    if (await isAbandoned(lock)) await rm(lock, { force: true });
+    await sleep(200);
+  }
+}
+
+/** Its holder was killed, and so is gone, or is another process that has the same id now. */
+async function isAbandoned(lock: string): Promise<boolean> {
+  try {
+    const [holder, { mtimeMs }] = [Number(await readFile(lock, 'utf8')), await stat(lock)];
+    return !isAlive(holder) || mtimeMs < Date.now() - silence;
+  } catch {
+    return false;
   }
 }
