@@ -1,6 +1,8 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { expect } from 'chai';
+import type { LaneOverview } from '../../server/overview.js';
 import { eventually, Hookline } from '../support/hookline.js';
 import { startPostgres } from '../support/postgres.js';
 
@@ -10,6 +12,7 @@ describe('secrets', function () {
   it('are nowhere after a run with every kind of trouble: no token, password or body in a file, log, error, metric or title', async () => {
     const postgres = await startPostgres();
     const database = await postgres.createDatabase();
+    await postgres.sql(database, refusingInPostgres);
     const server = await Hookline.create(
       `discards: { keep: 1h }
 receipts: { keep: 1h }
@@ -18,11 +21,19 @@ destinations:
   local: { type: duckdb, path: ./warehouse.duckdb, releaseAfter: 100ms, flush: { every: 50ms } }
 pipelines:
   1: { destination: [warehouse, local], table: one }
+${refusing.map((table, n) => `  ${n + 11}: { destination: warehouse, table: ${table} }\n`).join('')}
+  21: { destination: local, table: once }
 `,
       { env: { DATABASE_URL: database, LOG_LEVEL: 'debug' } },
     );
     const said: string[] = [];
+    /** What is there to show bodies. */
+    const shown: string[] = [];
     try {
+      await runDuckDb(
+        join(server.folder, 'warehouse.duckdb'),
+        `CREATE TABLE once (${columns}, CHECK (length(__kdd_request_body) < 9))`,
+      );
       const { token, urls, key } = await server.token();
       await server.start();
       const url = urls['1'] as string;
@@ -35,9 +46,23 @@ pipelines:
       const headers = { Authorization: `Basic ${basic}` };
       await fetch(`${server.webhookUrl}/?pipeline_id=1`, { method: 'POST', body, headers });
       await fetch(url.replace('pipeline_id=1', 'pipeline_id=1&x=%'), { method: 'PUT', body });
+      for (const pipeline of [...refusing.keys()].map((n) => n + 11).concat(21)) {
+        const there = url.replace('pipeline_id=1', `pipeline_id=${pipeline}`);
+        for (let times = 0; times < 2; times++) expect((await server.post(there, body)).status).to.equal(200);
+      }
       const spool = filesIn(join(server.folder, 'data/spool'));
       expect(spool.some(({ name }) => name.endsWith('.journal'))).to.equal(true);
-      await server.drain();
+      const troubled = await eventually(
+        'every warehouse has refused a row',
+        async () => {
+          const lanes = (await server.json<LaneOverview[]>('pipelines')).filter(
+            (lane) => lane.pipeline !== '1',
+          );
+          return lanes.every((lane) => lane.deadLetters > 0 || lane.state === 'halted') ? lanes : undefined;
+        },
+        60_000,
+      );
+      expect(troubled).to.have.length(refusing.length + 1);
       await postgres.stop();
       await server.post(url, body);
       await eventually('it retries', async () => {
@@ -51,12 +76,12 @@ pipelines:
         ['discards', 'list'],
         ['discards', 'list', '--held'],
         ['dead', 'list'],
-        ['dead', 'export'],
+        ['dead', 'list', '--json'],
         ['request', 'a'.repeat(20)],
         ['reconcile', '1'],
         ['explain', '1'],
+        ['explain', '12'],
         ['reload'],
-        ['rows', '1'],
         ['query', `SELECT '${key}'`],
         ['send', '2', server.configFile],
         ['tokens', 'deactivate', 'no-key'],
@@ -65,6 +90,15 @@ pipelines:
       ]) {
         const { stdout, stderr } = await server.cli(...command);
         said.push(stdout, stderr);
+      }
+      for (const command of [
+        ['rows', '1', '--destination', 'local'],
+        ['dead', 'export'],
+      ]) {
+        const { stdout, stderr } = await server.cli(...command);
+        expect(stdout, command.join(' ')).to.include('b4d5ecret');
+        shown.push(stdout);
+        said.push(stderr);
       }
       said.push(await (await server.admin('/metrics')).text());
       for (const page of ['api/pipelines', 'api/instance', 'api/pipelines/1/rows', 'ready', `x?token=x`]) {
@@ -88,7 +122,7 @@ pipelines:
         ['the password', password],
         ['the body', 'b4d5ecret'],
       ] as const) {
-        for (const text of said)
+        for (const text of secret === 'b4d5ecret' ? said : [...said, ...shown])
           expect(text.includes(secret), `${what} in: ${text.slice(0, 500)}`).to.equal(false);
       }
       await postgres.stop();
@@ -200,6 +234,32 @@ pipelines:
     }
   });
 });
+
+const columns = `__kdd_request_id text, __kdd_request_unix_timestamp double precision,
+  __kdd_requester_key text, __kdd_request_body text`;
+
+/** Tables whose owner refuses some rows, each in a way in which the server may quote the row. */
+const refusing = ['checked', 'raised', 'computed', 'once'] as const;
+const refusingInPostgres = `
+  CREATE TABLE checked (${columns}, CHECK (length(__kdd_request_body) < 9));
+  CREATE TABLE computed (${columns},
+    number int GENERATED ALWAYS AS ((__kdd_request_body::json ->> 'private')::int) STORED);
+  CREATE TABLE once (${columns}, UNIQUE (__kdd_request_body));
+  CREATE TABLE raised (${columns});
+  CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'no room for %', NEW.__kdd_request_body USING DETAIL = NEW.__kdd_request_body; END $$;
+  CREATE TRIGGER refuses BEFORE INSERT ON raised FOR EACH ROW EXECUTE FUNCTION refuse();`;
+
+async function runDuckDb(file: string, sql: string): Promise<void> {
+  const instance = await DuckDBInstance.create(file);
+  const connection = await instance.connect();
+  try {
+    await connection.run(sql);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
 
 function filesIn(folder: string): { readonly name: string; readonly bytes: Buffer }[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
