@@ -10,7 +10,8 @@ import type { Config } from '../config/schema.js';
 import { builtins } from '../connectors/index.js';
 import type { ChartRow } from '../core/chart.js';
 import { Registry } from '../core/registry.js';
-import { eventually, type Finished, Hookline, hookline } from './support/hookline.js';
+import { helpsOf } from './support/helps.js';
+import { eventually, Hookline } from './support/hookline.js';
 import { root } from './support/npm.js';
 import { blocksOf, writeConnector } from './support/pages.js';
 import { startPostgres, type TestPostgres } from './support/postgres.js';
@@ -107,20 +108,21 @@ tokens: { ${under('tokens')} }
 describe('the README: its commands', function () {
   this.timeout(120_000);
 
-  const helps = new Map<string, Finished>();
-  async function helpOf(words: readonly string[]): Promise<Finished> {
-    const help = helps.get(words.join(' ')) ?? (await hookline(tmpdir(), ...words, '--help'));
-    helps.set(words.join(' '), help);
-    return help;
-  }
-
   it('every one exists, with its options and so many arguments', async () => {
     const found = readme.matchAll(/(?:^|`)npx hookline ([^`\n]+)/gm);
     const lines = new Set([...found].map(([, line = '']) => line));
     expect(lines.size).to.be.greaterThan(20);
+    const wordsOf = (line: string) => line.match(/"[^"]*"|\S+/g) ?? [];
+    const commandOf = (line: string) =>
+      wordsOf(line)
+        .slice(0, 2)
+        .filter((word) => /^[a-z]+$/.test(word))
+        .join(' ');
+    const asked = await helpsOf([...new Set([...lines].map(commandOf))]);
+    const helps = new Map(asked.map(({ command, stdout }) => [command, stdout]));
     for (const line of lines) {
-      const given = line.match(/"[^"]*"|\S+/g) ?? [];
-      const { stdout: help } = await helpOf(given.slice(0, 2).filter((word) => /^[a-z]+$/.test(word)));
+      const given = wordsOf(line);
+      const help = helps.get(commandOf(line)) ?? '';
       const [, path = '', usage = ''] = /^Usage: hookline((?: [a-z]+)*)(.*)$/m.exec(help) ?? [];
       expect([path === '', usage.includes('[command]')], line).to.deep.equal([false, false]);
       const words = given.slice(path.trim().split(' ').length);

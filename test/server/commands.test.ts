@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { LmdbTokenStore } from '../../connectors/lmdb/token-store.js';
 import { mint } from '../../core/mint.js';
+import { helpsOf } from '../support/helps.js';
 import { eventually, Hookline, hookline } from '../support/hookline.js';
 
 const configuration = `destinations:
@@ -60,13 +61,17 @@ describe('the commands', function () {
         'plugins',
         'new connector',
       );
-      const all = await Promise.all(
-        commands.map((command) => hookline(server.folder, ...command.split(' '), '--help')),
-      );
-      for (const { code, stdout } of all) {
-        expect(code).to.equal(0);
-        expect(stdout).to.match(/^Usage: hookline /);
+      const helps = await helpsOf(commands);
+      expect(helps).to.have.length(commands.length);
+      for (const { command, code, stdout } of helps) {
+        expect(code, command).to.equal(0);
+        expect(stdout.startsWith(`Usage: hookline ${command} `), command).to.equal(true);
       }
+      const alone = await hookline(server.folder, 'tokens', 'create', '--help');
+      expect([alone.code, alone.stdout]).to.deep.equal([
+        0,
+        helps.find(({ command }) => command === 'tokens create')?.stdout,
+      ]);
     });
 
     it('exit with 2 when they are called wrongly, and say what is wrong', async () => {
