@@ -3,6 +3,7 @@ import { Backoff, pause } from './backoff.js';
 import { type Caution, Postponed } from './caution.js';
 import { deferred } from './deferred.js';
 import { batchOf, type Delivery, deliver, isDamaged, write } from './deliver.js';
+import { EarlyVerdicts } from './early-verdicts.js';
 import { instructionOf, messageOf } from './errors.js';
 import { failpoint } from './failpoint.js';
 import type { LaneMetrics } from './lane-metrics.js';
@@ -44,6 +45,7 @@ export class Lane {
   readonly id: LaneId;
   readonly #parts: LaneParts;
   readonly #signals: LaneSignals;
+  readonly #early: EarlyVerdicts;
   readonly #backoff = new Backoff();
   readonly #suspicion: Suspicion;
   #status: LaneStatus;
@@ -67,6 +69,7 @@ export class Lane {
     this.#suspicion = new Suspicion(this.id, lane.pipeline.table, lane.spool, lane.outlet.policy.haltAfter);
     this.#parts = lane;
     this.#signals = signals;
+    this.#early = new EarlyVerdicts(this.id, lane.spool, lane.authenticator, lane.metrics, signals.rest);
     this.#status = { state: lane.pipeline.paused ? 'paused' : 'running', since: Date.now() };
     if (lane.pipeline.paused) this.#looked.resolve();
   }
@@ -80,9 +83,9 @@ export class Lane {
    * destination and makes the table, so that a faulty set-up shows before the first row comes.
    */
   wake(): void {
-    if (this.#status.state === 'paused' || this.#signals.rest.aborted) return;
+    if (this.#signals.rest.aborted) return;
     clearTimeout(this.#due);
-    this.#working ??= this.#work().finally(() => {
+    this.#working ??= (this.#status.state === 'paused' ? this.#stand() : this.#work()).finally(() => {
       this.#working = undefined;
     });
   }
@@ -116,11 +119,20 @@ export class Lane {
           this.#parts.fenced(error);
           return;
         }
+        const wait = this.#failed(error);
         this.#waiting = new AbortController();
-        await pause(this.#failed(error), AbortSignal.any([this.#signals.rest, this.#waiting.signal]));
+        await this.#stand();
+        await pause(wait, AbortSignal.any([this.#signals.rest, this.#waiting.signal]));
         this.#waiting = undefined;
       }
     }
+  }
+
+  /** Nothing of it lands now; yet nothing of strangers shall take the room of others for as long as that. */
+  async #stand(): Promise<void> {
+    // It may be gone by then: it is read again.
+    this.#ahead = undefined;
+    await this.#early.look().catch(this.#parts.fenced);
   }
 
   /** One batch, at most. */

@@ -1,3 +1,5 @@
+import type { BatchLimits, Discard, LaneId, Position, StoredRecord } from './spool.js';
+
 declare const sender: unique symbol;
 
 /**
@@ -36,6 +38,25 @@ export interface Senders {
    * @throws FencedError as `seal` does
    */
   judge(proven: readonly SenderId[], unproven: readonly SenderId[]): Promise<void>;
+
+  /**
+   * Optional, together with `clear`: without them what waits in a lane that stands counts for the share until it is
+   * sealed. The oldest records of the lane that are in no batch, from behind `after` on, the last that was read of
+   * each writer, as the call before has given it.
+   */
+  unsealed?(
+    lane: LaneId,
+    limits: BatchLimits,
+    after: readonly Position[],
+  ): Promise<{ readonly records: readonly StoredRecord[]; readonly to: readonly Position[] }>;
+
+  /**
+   * These are of one such read and were judged. From now on the ones count no more for the share of unproven records,
+   * and wait on; the others are dropped and noted, as `seal` does. All or nothing, and durable on return. Called while
+   * nobody seals in the lane.
+   * @throws FencedError as `seal` does
+   */
+  clear?(lane: LaneId, proven: readonly StoredRecord[], discarded: readonly Discard[]): Promise<void>;
 
   /** All that are proven. Called about once a second by each process: cheap when nothing has changed. */
   proven(): Promise<ReadonlySet<SenderId>>;

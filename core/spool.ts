@@ -205,7 +205,8 @@ export interface Spool {
   settle(batch: SealedBatch, outcome: 'landed' | Death, table?: TableName): Promise<void>;
 
   /**
-   * What waits in the lane, sealed or not: exactly. Who asks only whether there is more than `enough`, in rows or in
+   * What waits in the lane, sealed or not: exactly, but for what `Senders.clear` has dropped between others, which may
+   * count until those are settled. Who asks only whether there is more than `enough`, in rows or in
    * bytes, is told so without all being counted, so that behind an outage a lane can begin at once; and what came
    * since `pending` was last called need not be counted at all.
    */

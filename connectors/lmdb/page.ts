@@ -110,9 +110,17 @@ export class Page {
     return this.bytes.subarray(this.start(index), this.end(index));
   }
 
-  /** What is left of it, and from which of its records on, when some go; `undefined` when nothing is. */
-  without(goes: (index: number) => boolean): { readonly from: number; readonly page: Page } | undefined {
-    const left = Array.from({ length: this.count }, (_, index) => (goes(index) ? gone : this.entry(index)));
+  /**
+   * What is left of it, and from which of its records on, when some go; `undefined` when nothing is.
+   * @param changed what stands in place of an entry that stays
+   */
+  without(
+    goes: (index: number) => boolean,
+    changed: (index: number, entry: Buffer) => Buffer = (_, entry) => entry,
+  ): { readonly from: number; readonly page: Page } | undefined {
+    const left = Array.from({ length: this.count }, (_, index) =>
+      goes(index) ? gone : this.has(index) ? changed(index, this.entry(index)) : gone,
+    );
     const from = left.findIndex(isThere);
     if (from < 0) return undefined;
     return { from, page: Page.of(left.slice(from, left.findLastIndex(isThere) + 1), this.isWhole) };

@@ -63,18 +63,32 @@ export class Pages {
    * is written anew for all that goes out of it. Whatever can fail is done before.
    */
   removing(lane: LaneId, positions: Iterable<RecordPosition>): () => void {
-    const rows = new Map<number, { from: number; to: number; readonly sequences: Set<number> }>();
-    for (const { writer, sequence } of positions) {
-      const row = rows.get(writer) ?? { from: sequence, to: sequence, sequences: new Set() };
+    return this.changing(lane, positions, [], (entry) => entry);
+  }
+
+  /** The same, and besides has others written otherwise, which stay. */
+  changing(
+    lane: LaneId,
+    going: Iterable<RecordPosition>,
+    staying: Iterable<RecordPosition>,
+    change: (entry: Buffer) => Buffer,
+  ): () => void {
+    const rows = new Map<number, { from: number; to: number; readonly stays: Map<number, boolean> }>();
+    const add = ({ writer, sequence }: RecordPosition, isStaying: boolean) => {
+      const row = rows.get(writer) ?? { from: sequence, to: sequence, stays: new Map() };
       row.from = Math.min(row.from, sequence);
       row.to = Math.max(row.to, sequence);
-      row.sequences.add(sequence);
+      row.stays.set(sequence, isStaying);
       rows.set(writer, row);
-    }
+    };
+    for (const position of going) add(position, false);
+    for (const position of staying) add(position, true);
     const steps: (() => void)[] = [];
-    for (const [writer, { from, to, sequences }] of rows) {
+    for (const [writer, { from, to, stays }] of rows) {
+      const goes = (sequence: number) => stays.get(sequence) === false;
+      const changes = (sequence: number) => stays.get(sequence) === true;
       for (const stored of this.of(lane, { writer, from, to })) {
-        steps.push(this.#trimming(lane, writer, stored, (sequence) => sequences.has(sequence)));
+        steps.push(this.#rewriting(lane, writer, stored, goes, changes, change));
       }
     }
     return () => all(steps);
@@ -91,23 +105,32 @@ export class Pages {
       const page = this.db.get(key);
       if (page === undefined) return () => undefined;
       const isIn = (sequence: number) => sequence >= from && sequence <= to;
-      return this.#trimming(lane, writer, { key, first, page }, isIn);
+      return this.#rewriting(lane, writer, { key, first, page }, isIn);
     });
     return () => all(steps);
   }
 
-  #trimming(
+  #rewriting(
     lane: LaneId,
     writer: number,
     { key, first, page }: StoredPage,
     goes: (sequence: number) => boolean,
+    changes: (sequence: number) => boolean = () => false,
+    change: (entry: Buffer) => Buffer = (entry) => entry,
   ): () => void {
     let any = false;
-    const rest = page.without((index) => {
-      const isGoing = goes(first + index) && page.has(index);
-      any ||= isGoing;
-      return isGoing;
-    });
+    const rest = page.without(
+      (index) => {
+        const isGoing = goes(first + index) && page.has(index);
+        any ||= isGoing;
+        return isGoing;
+      },
+      (index, entry) => {
+        if (!changes(first + index)) return entry;
+        any = true;
+        return change(entry);
+      },
+    );
     if (!any) return () => undefined;
     return () => {
       if (rest?.from !== 0) void this.db.remove(key);

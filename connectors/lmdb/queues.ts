@@ -2,7 +2,7 @@ import type { BatchLimits, Depth, LaneId, StoredRecord, Waiting } from '../../co
 import { type BatchEntry, type Batches, sealedTo } from './batches.js';
 import type { Environment } from './environment.js';
 import { type Range, rangesOf } from './ranges.js';
-import { positionOf } from './record.js';
+import { positionOf, type RecordPosition } from './record.js';
 import type { Extent, Records } from './records.js';
 
 /** Records that are read in one turn of the event loop: about a millisecond. */
@@ -28,12 +28,19 @@ export class Queues {
   /**
    * The oldest records that are in no batch, of those that are there when it is called: what comes meanwhile could
    * belong between them. `full` tells that the limits have ended it.
+   * @param after the last of each writer that are left out, with all before them
    */
-  async unsealed(lane: LaneId, limits: BatchLimits): Promise<Unsealed> {
+  async unsealed(
+    lane: LaneId,
+    limits: BatchLimits,
+    after: readonly RecordPosition[] = [],
+  ): Promise<Unsealed> {
     const rows: StoredRecord[] = [];
     let bytes = 0;
+    const begins = sealedTo(this.#batches.list(lane));
+    for (const { writer, sequence } of after) begins.set(writer, Math.max(begins.get(writer) ?? 0, sequence));
     let ranges = this.#records
-      .after(lane, sealedTo(this.#batches.list(lane)))
+      .after(lane, begins)
       .map((range) => ({ ...range, to: this.#records.endOf(lane, range.writer).sequence }))
       .filter(hasAny);
     for (;;) {

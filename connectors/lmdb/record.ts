@@ -91,6 +91,14 @@ export function isUnproven(entry: Buffer): boolean {
   return ((entry[at.flags] ?? 0) & unprovenFlag) !== 0;
 }
 
+/** The entry of a record that is whole, without the mark that its sender is not proven. */
+export function asProven(entry: Buffer): Buffer {
+  const bytes = Buffer.from(entry);
+  bytes[at.flags] = (bytes[at.flags] ?? 0) & ~unprovenFlag;
+  setCrc(bytes);
+  return bytes;
+}
+
 export function timestampOf(entry: Buffer): number {
   return entry.readDoubleBE(at.timestamp);
 }
@@ -192,5 +200,9 @@ export function positionAt(place: RecordPosition): Position {
 }
 
 export function positionOf(record: StoredRecord): RecordPosition {
-  return record.position as unknown as RecordPosition;
+  return placeOf(record.position);
+}
+
+export function placeOf(position: Position): RecordPosition {
+  return position as unknown as RecordPosition;
 }

@@ -8,7 +8,7 @@ import type { SpoolLogger } from './journal/retiring.js';
 import type { Landed } from './landed.js';
 import { merge } from './merge.js';
 import { endsOf, isBefore, rangesOf } from './ranges.js';
-import { entryOf, positionOf } from './record.js';
+import { asProven, entryOf, positionOf } from './record.js';
 import type { Records } from './records.js';
 import type { SpoolSerials } from './serials.js';
 import type { Strangers } from './strangers.js';
@@ -113,6 +113,28 @@ export class Sealing {
       count();
     });
     return entry && origin && { id: entry.id, lane, rows: ordered, bytes: entry.bytes, origin };
+  }
+
+  /** Takes what was judged before its time out of the share of unproven records. */
+  async clear(lane: LaneId, proven: readonly StoredRecord[], discarded: readonly Discard[]): Promise<void> {
+    const epoch = this.#claim.epoch;
+    await this.#held.makeRoom(discarded);
+    const dropped = discarded.map(({ record }) => record);
+    const note = this.#discards.noting(lane, discarded, epoch);
+    const hold = this.#held.holding(lane, discarded, epoch);
+    const count = this.#strangers.judging(lane, [...proven, ...dropped]);
+    const change = this.#records.pages.changing(
+      lane,
+      dropped.map(positionOf),
+      proven.map(positionOf),
+      asProven,
+    );
+    await this.#claim.batch(() => {
+      change();
+      note();
+      hold();
+      count();
+    });
   }
 
   async split({ id, lane }: SealedBatch): Promise<void> {

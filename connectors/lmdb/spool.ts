@@ -27,6 +27,7 @@ import {
 import type { SpoolLogger } from './journal/retiring.js';
 import { Opened } from './opened.js';
 import { type LmdbSpoolOptions, openParts, type Parts } from './parts.js';
+import { placeOf } from './record.js';
 
 /** Bytes moved out of the journals after which a read is content with what its lane has. */
 const enough = 256 * 1024 * 1024;
@@ -178,6 +179,13 @@ export class LmdbSpool implements Spool {
     ask: (senders) => this.#open().proofs.ask(senders),
     asked: async () => this.#read().proofs.asked(),
     judge: (proven, unproven) => this.#read().proofs.judge(proven, unproven),
+    unsealed: async (lane, limits, after) => {
+      const { rows } = await this.#read().queues.unsealed(lane, limits, after.map(placeOf));
+      const positions = [...after, ...rows.map(({ position }) => position)];
+      const last = new Map(positions.map((position) => [placeOf(position).writer, position]));
+      return { records: rows, to: [...last.values()] };
+    },
+    clear: (lane, proven, discarded) => this.#read().sealing.clear(lane, proven, discarded),
     proven: async () => this.#read().proofs.proven(),
   };
 

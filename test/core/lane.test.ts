@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -74,8 +75,8 @@ describe('a lane', () => {
     await rm(folder, { recursive: true });
   });
 
-  function makeSpool(): Spool {
-    return instantiate(pluginOf(lmdb, 'spool', 'lmdb'), { path: folder }, 'spool');
+  function makeSpool(sizes: object = {}): Spool {
+    return instantiate(pluginOf(lmdb, 'spool', 'lmdb'), { path: folder, ...sizes }, 'spool');
   }
 
   const note = (_: object, message: string) => void said.push(message);
@@ -101,7 +102,10 @@ describe('a lane', () => {
     );
   }
 
-  async function accept(body: string, with_: { key?: string; token?: string } = {}): Promise<string> {
+  async function accept(
+    body: string,
+    with_: { key?: string; token?: string; unproven?: boolean } = {},
+  ): Promise<string> {
     const requestId = newRequestId();
     time += 0.001;
     await spool.append([id], {
@@ -110,6 +114,7 @@ describe('a lane', () => {
       key: with_.key ?? good.stored.key,
       tokenDigest: digestOf(with_.token ?? good.token),
       body: Buffer.from(body),
+      unproven: with_.unproven === true,
     });
     // As whoever wakes a lane looks first which of them have something.
     await spool.pending();
@@ -775,6 +780,87 @@ describe('a lane', () => {
     const left = await spool.sealed(id);
     expect(left?.id).to.equal(destination.tried[0]);
     expect(left?.rows).to.have.length(3);
+  });
+
+  describe('that stands', () => {
+    const body = `"${'x'.repeat(50_000)}"`;
+    const shares = { maxSize: 16 * 1024 ** 2, maxUnproven: 1024 ** 2 };
+
+    beforeEach(async () => {
+      await spool.close();
+      spool = makeSpool(shares);
+      await spool.open(AbortSignal.timeout(5000));
+      await spool.claim(AbortSignal.timeout(5000));
+    });
+
+    /** Of senders that are not verified, until their share is full: one of three has a good token. */
+    async function fill(): Promise<number> {
+      for (let n = 0; n < 100; n++) {
+        const sender = n % 3 === 0 ? {} : n % 3 === 1 ? { token: 'b'.repeat(64) } : { key: randomUUID() };
+        const refusal = await accept(body, { ...sender, unproven: true }).catch((error: unknown) => error);
+        if (typeof refusal !== 'string') return n;
+      }
+      throw new Error('the share is not full');
+    }
+
+    /** Resolves when there is room for further ones. */
+    const judged = () =>
+      eventually('there is room again', async () => {
+        lane.wake();
+        return accept(body, { unproven: true }).catch(() => undefined);
+      });
+
+    for (const [what, begin] of [
+      ['is paused', () => build({ ...pipeline, paused: true })],
+      [
+        'is halted',
+        () => {
+          destination.tableFaults.push(...Array.from({ length: 100 }, () => new ConfigError('no grant')));
+          return build(pipeline);
+        },
+      ],
+    ] as const) {
+      it(`has strangers judged where it ${what}: they do not fill their share for as long`, async () => {
+        lane = begin();
+        const count = await fill();
+        expect(count).to.be.within(15, 21);
+        await judged();
+        expect(lane.status.state).to.equal(what.slice(3));
+        const good = Math.ceil(count / 3);
+        const waiting = await spool.read(id, { rows: 1000, bytes: 1e9 });
+        const fresh = waiting.filter(({ unproven }) => unproven === true);
+        expect(waiting.length - fresh.length, 'verified').to.equal(good);
+        const reasons = (await spool.discards(100)).map(({ reason }) => reason);
+        expect(reasons.filter((reason) => reason === 'wrong token')).to.have.length(
+          Math.ceil((count - 1) / 3),
+        );
+        expect(reasons.filter((reason) => reason === 'unknown key')).to.have.length(Math.floor(count / 3));
+        expect(await metric('hookline_discards_total', { reason: 'wrong token' })).to.be.greaterThan(0);
+        // What was judged early is judged again when it lands.
+        expect(waiting.every(({ authenticated }) => !authenticated)).to.equal(true);
+
+        // The next process knows it as this one does.
+        await spool.close();
+        spool = makeSpool(shares);
+        await spool.open(AbortSignal.timeout(5000));
+        await spool.claim(AbortSignal.timeout(5000));
+        destination.tableFaults.length = 0;
+        lane = build(pipeline);
+        await empty();
+        expect(destination.bodies).to.have.length(waiting.length);
+        expect(await fill(), 'all of the share is free').to.equal(count);
+      });
+    }
+
+    it('leaves things as they are while the token store is down', async () => {
+      lane = build({ ...pipeline, paused: true });
+      await accept('1', { unproven: true });
+      tokens.fault = new RetryableError('the token store is down');
+      lane.wake();
+      await lane.stopped();
+      expect(await spool.read(id, { rows: 9, bytes: 1e9 })).to.have.length(1);
+      expect(await spool.discards(9)).to.deep.equal([]);
+    });
   });
 
   it('lands nothing while it is paused', async () => {
