@@ -32,7 +32,7 @@ ${refusing.map((table, n) => `  ${n + 11}: { destination: warehouse, table: ${ta
     try {
       await runDuckDb(
         join(server.folder, 'warehouse.duckdb'),
-        `CREATE TABLE once (${columns}, CHECK (length(__kdd_request_body) < 9))`,
+        `CREATE TABLE once (${columns}, UNIQUE (__kdd_request_body))`,
       );
       const { token, urls, key } = await server.token();
       await server.start();
@@ -63,6 +63,8 @@ ${refusing.map((table, n) => `  ${n + 11}: { destination: warehouse, table: ${ta
         60_000,
       );
       expect(troubled).to.have.length(refusing.length + 1);
+      const asked = await server.cli('query', 'SELECT __kdd_request_body::INT FROM once');
+      expect(asked.stderr, 'what the statement asked for').to.include('b4d5ecret');
       await postgres.stop();
       await server.post(url, body);
       await eventually('it retries', async () => {
