@@ -1,9 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attempts } from './attempts.js';
 import { ConfigError } from './errors.js';
 import { formatBytes } from './options.js';
 import type { SealedBatch } from './spool.js';
 
-/** At so many deaths a batch is not written as any other any more. */
+/** Milliseconds that lanes wait for one that writes alone, and that one for them. */
+const patience = 10_000;
+
+/** At so many deaths a batch is not written again as it is without further ado. */
 const suspectFrom = 2;
 
 /**
@@ -14,12 +18,13 @@ const suspectFrom = 2;
  * would then double them. So it is divided only where the destination says that it has not landed and never will:
  * where a write happens in this very process and so ended with it, as a file that is put into its place. One that is
  * written by a server, which may have the COMMIT still before it, cannot say so. There the same batch is written
- * again, alone, with no other lane's batch in memory, and less and less often, so that the other lanes go on.
+ * again, less and less often, so that the other lanes go on. Whatever a process has died at is written alone, with no
+ * other lane's batch in memory: so it has the most room, and the next death tells which of several it was.
  */
 export class Caution {
   readonly #attempts: Attempts | undefined;
   readonly #running = new Set<Promise<unknown>>();
-  /** Suspects that this process has written: a try that was given up may yet land. */
+  /** Such batches that this process has written: a try that was given up may yet land. */
   readonly #written = new Set<string>();
   /** Resolves when a batch that is written alone has ended. */
   #alone: Promise<unknown> | undefined;
@@ -42,19 +47,22 @@ export class Caution {
     return !this.#written.has(id);
   }
 
-  /** Does what writes the batch: one that is suspect alone. */
+  /**
+   * Does what writes the batch. One at which a process has died is alone at its first try, for a while: one that hangs
+   * must not hold the other lanes, and one that fails has not killed.
+   */
   async write<T>(batch: SealedBatch, task: () => Promise<T>): Promise<T> {
     while (this.#alone !== undefined) await this.#alone;
-    if (!this.isSuspect(batch)) return this.#noted(batch, task);
+    if (this.deaths(batch) === 0 || !this.isUntouched(batch)) return this.#noted(batch, task);
     this.#written.add(batch.id);
-    const others = [...this.#running];
-    const alone = Promise.allSettled(others).then(() => this.#noted(batch, task));
-    this.#alone = alone.catch(() => undefined);
-    try {
-      return await alone;
-    } finally {
-      this.#alone = undefined;
-    }
+    const others = awhile(Promise.allSettled(this.#running));
+    const writing = others.then(() => this.#noted(batch, task));
+    this.#alone = others
+      .then(() => awhile(writing))
+      .finally(() => {
+        this.#alone = undefined;
+      });
+    return writing;
   }
 
   /** It is over with the batch: it has landed or is divided. */
@@ -66,7 +74,7 @@ export class Caution {
   tell(batch: SealedBatch): string {
     const { id, rows, bytes } = batch;
     return (
-      `the load process died ${this.deaths(batch)} times while it wrote batch ${id} of ${rows.length} rows and ` +
+      `the load process died ${this.deaths(batch)} times while it wrote batch ${id} of ${rows.length === 1 ? '1 row' : `${rows.length} rows`} and ` +
       `${formatBytes(bytes)}, perhaps for want of memory`
     );
   }
@@ -85,6 +93,15 @@ export class Caution {
       this.#attempts?.end(id, isOver);
     }
   }
+}
+
+/** Resolves when it has ended, or after a while. */
+async function awhile(work: Promise<unknown>): Promise<void> {
+  const ended = work.then(
+    () => undefined,
+    () => undefined,
+  );
+  await Promise.race([ended, sleep(patience, undefined, { ref: false })]);
 }
 
 /** A batch is not written now: other lanes go on meanwhile. */

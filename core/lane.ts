@@ -156,7 +156,7 @@ export class Lane {
     const batch = left ?? (await this.#seal(ahead ?? (await this.#read())));
     if (batch === undefined) return 'again';
     metrics.killed(caution.deaths(batch));
-    if (caution.isSuspect(batch) && (await this.#divide(batch))) return 'again';
+    if (caution.isSuspect(batch) && caution.isUntouched(batch) && (await this.#divide(batch))) return 'again';
     origins.begins(batch);
     const delivery = await this.#deliver(batch);
     origins.ended(outlet, batch, delivery.outcome === 'landed');
@@ -172,16 +172,14 @@ export class Lane {
   async #divide(batch: SealedBatch): Promise<boolean> {
     const { spool, caution, outlet, pipeline, logger, haltFor } = this.#parts;
     const told = caution.tell(batch);
-    const landed = caution.isUntouched(batch)
-      ? await outlet.hasLanded(batchOf(batch, pipeline.table), this.#signals.abort)
-      : undefined;
+    const landed = await outlet.hasLanded(batchOf(batch, pipeline.table), this.#signals.abort);
     if (landed === true) {
       await spool.settle(batch, 'landed');
       caution.settled(batch);
       this.#landed(batch);
       return true;
     }
-    if (caution.isUntouched(batch) && this.#postponed === undefined) this.#divisor *= 2;
+    if (this.#postponed === undefined) this.#divisor *= 2;
     if (landed === false && batch.rows.length > 1) {
       await spool.split(batch);
       caution.settled(batch);
