@@ -94,6 +94,8 @@ export function faultOf(asked: URLSearchParams): string | undefined {
       return `this ${name} in the url is not honoured: ${meaning.otherwise}`;
     }
   }
+  const port = asked.get('port');
+  if (port !== null && !/^\d{1,5}$/.test(port)) return 'port in the url is one number';
   return undefined;
 }
 

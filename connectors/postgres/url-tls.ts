@@ -21,6 +21,9 @@ export function tlsFault(asked: URLSearchParams): string | undefined {
   if (!isSaid && (asked.has('sslcert') || asked.has('sslkey'))) {
     return 'sslcert and sslkey in the url want an sslmode, such as verify-full';
   }
+  if (asked.get('channel_binding') === 'require' && tlsOfUrl(asked) === undefined) {
+    return 'channel_binding=require in the url wants TLS: add sslmode=verify-full';
+  }
   return undefined;
 }
 

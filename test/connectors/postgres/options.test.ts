@@ -98,7 +98,7 @@ describe('the postgres options', () => {
       it(`${parameters} is honoured`, () => expect(parse({ url: of(parameters) })).to.deep.include(address));
     }
 
-    const passed = ['application_name=x', 'connect_timeout=10', 'channel_binding=require']
+    const passed = ['application_name=x', 'connect_timeout=10', 'channel_binding=prefer']
       .concat(['target_session_attrs=read-write', 'keepalives=1', 'gssencmode=prefer', 'sslsni=1'])
       .concat(['ssl_min_protocol_version=TLSv1.2', 'client_encoding=UTF8']);
     for (const parameter of passed) {
@@ -118,6 +118,9 @@ describe('the postgres options', () => {
       'sslmode=require&sslmode=disable': /sslmode is given twice/,
       'ssl=true&sslmode=disable': /opposite/,
       'sslrootcert=system&sslmode=require': /verify-full/,
+      'channel_binding=require': /wants TLS: add sslmode/,
+      'channel_binding=require&sslmode=disable': /wants TLS/,
+      'port=5432,5433': /port in the url is one number/,
       'sslcert=/c.pem&sslkey=/k.pem': /want an sslmode/,
       'schema=hooks': /option schema/,
       'options=-csearch_path%3Dhooks': /option schema/,
