@@ -3,6 +3,7 @@ import { SessionPool } from '../../core/index.js';
 import { instructed } from './errors.js';
 import { addressOf, type ConnectionOptions } from './options.js';
 import { PostgresSession } from './session.js';
+import { begin, commit } from './transaction.js';
 
 /**
  * A pool of at most `connections` sessions. Not `pg.Pool`, since there a wait for a free connection cannot
@@ -28,6 +29,18 @@ export class Connections {
   /** Runs `work` with a connection of its own. Whatever it throws comes out as an instruction. */
   async use<T>(what: string, signal: AbortSignal, work: (client: pg.Client) => Promise<T>): Promise<T> {
     return await this.#pool.use(what, signal, ({ client }) => work(client));
+  }
+
+  /**
+   * Runs `work` in a transaction, so that our settings hold, and that its statements meet one server behind a pooler.
+   */
+  async transact<T>(what: string, signal: AbortSignal, work: (client: pg.Client) => Promise<T>): Promise<T> {
+    return await this.use(what, signal, async (client) => {
+      await client.query(begin);
+      const result = await work(client);
+      await commit(client, what);
+      return result;
+    });
   }
 
   async close(): Promise<void> {

@@ -82,10 +82,15 @@ interface ServerFields {
   readonly constraint?: string;
 }
 
-/** The text of an error of class 22, or of one that a function of the user's own raised, may quote a row. */
+/**
+ * The text of an error of class 22, or of one that a function of the user's own raised, may quote a row. So may any
+ * other that has a context, as the server was at work on a row then, or in a function, which may run SQL that is made
+ * of it; but for the server's own constraints, of which it names no more than the name.
+ */
 function mayQuote(code: string, error: unknown): boolean {
-  const { routine } = error as ServerFields;
-  return ['22', '38', '39', 'P0'].includes(code.slice(0, 2)) || routine === 'exec_stmt_raise';
+  const { routine, where } = error as ServerFields;
+  if (['22', '38', '39', 'P0'].includes(code.slice(0, 2)) || routine === 'exec_stmt_raise') return true;
+  return where !== undefined && code.slice(0, 2) !== '23';
 }
 
 /** What of the error names the user's own things: nothing that may be a row's. */
@@ -96,9 +101,9 @@ function withoutContent(error: unknown): string {
     name === undefined ? [] : `${kind} ${name}`,
   );
   if (raiser !== undefined) at.push(`function ${raiser}`);
-  // The server's own texts say what was wrong before a colon, and quote the value behind it.
+  // The server's own texts say what was wrong before a colon, and quote the value behind it, in marks of its language.
   const own = routine !== undefined && routine !== 'exec_stmt_raise';
-  const what = own ? (messageOf(error).split(/: |"/)[0] ?? '').trim() : 'refused';
+  const what = own ? (messageOf(error).split(/ ?: |["«»„“”]/)[0] ?? '').trim() : 'refused';
   return at.length === 0 ? what : `${what} (${at.join(', ')})`;
 }
 

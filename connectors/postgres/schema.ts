@@ -4,6 +4,9 @@ import { sqlState } from './errors.js';
 import { quoteName } from './name.js';
 import { type Expected, misfit, type Relation, relationOf } from './shape.js';
 
+/** The SQLSTATE of a write where nothing may be written. */
+export const readOnly = '25006';
+
 /** What two processes that create one table at once may get; both mean that it is there now. */
 const alreadyThere = new Set(['42P07', '23505', '42710']);
 

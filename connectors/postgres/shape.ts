@@ -102,7 +102,7 @@ const relationQuery = `
            WHERE def.adrelid = c.oid
              AND CASE WHEN s.relkind = 'S' THEN NOT pg_catalog.has_sequence_privilege(s.oid, 'USAGE, UPDATE')
                       ELSE false END) AS "sequences",
-         ARRAY(SELECT k.attname::text
+         ARRAY(SELECT k.attname::pg_catalog.text
                  FROM pg_catalog.pg_index x
                  JOIN pg_catalog.pg_attribute k ON k.attrelid = x.indrelid AND k.attnum = x.indkey[0]
                 WHERE x.indrelid = c.oid AND x.indisunique AND x.indisvalid AND x.indimmediate

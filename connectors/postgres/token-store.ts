@@ -20,14 +20,14 @@ const columns: readonly Expected[] = [
 ];
 
 const definition = `
-  key text PRIMARY KEY,
-  digest bytea NOT NULL,
-  description text NOT NULL,
+  key pg_catalog.text PRIMARY KEY,
+  digest pg_catalog.bytea NOT NULL,
+  description pg_catalog.text NOT NULL,
   active boolean NOT NULL,
-  pipelines text[],
-  created_at timestamptz NOT NULL,
-  expires_at timestamptz,
-  last_used_at timestamptz`;
+  pipelines pg_catalog.text[],
+  created_at pg_catalog.timestamptz NOT NULL,
+  expires_at pg_catalog.timestamptz,
+  last_used_at pg_catalog.timestamptz`;
 
 /** Times as one text, whatever DateStyle and TimeZone the role has. */
 const time = (column: string) =>
@@ -87,7 +87,7 @@ export class PostgresTokenStore implements TokenStore {
 
   async create(token: Token): Promise<void> {
     const { key, digest, description, active, pipelines, createdAt, expiresAt, lastUsedAt } = token;
-    const inserted = await this.#query(
+    const inserted = await this.#change(
       'creating a token',
       `INSERT INTO ${this.#table}
          (key, digest, description, active, pipelines, created_at, expires_at, last_used_at)
@@ -108,7 +108,7 @@ export class PostgresTokenStore implements TokenStore {
   }
 
   async setActive(key: string, active: boolean): Promise<void> {
-    const updated = await this.#query(
+    const updated = await this.#change(
       'changing a token',
       `UPDATE ${this.#table} SET active = $2 WHERE key = $1 RETURNING key`,
       [key, active],
@@ -117,7 +117,7 @@ export class PostgresTokenStore implements TokenStore {
   }
 
   async delete(key: string): Promise<void> {
-    const deleted = await this.#query(
+    const deleted = await this.#change(
       'deleting a token',
       `DELETE FROM ${this.#table} WHERE key = $1 RETURNING *`,
       [key],
@@ -129,7 +129,8 @@ export class PostgresTokenStore implements TokenStore {
     await this.#query(
       'noting uses',
       `UPDATE ${this.#table} AS t SET last_used_at = GREATEST(t.last_used_at, u.at)
-         FROM unnest($1::text[], $2::timestamptz[]) AS u(key, at) WHERE t.key = u.key`,
+         FROM (SELECT pg_catalog.unnest($1::pg_catalog.text[]) AS key,
+                      pg_catalog.unnest($2::pg_catalog.timestamptz[]) AS at) AS u WHERE t.key = u.key`,
       [[...uses.keys()], [...uses.values()]],
     );
   }
@@ -139,11 +140,26 @@ export class PostgresTokenStore implements TokenStore {
   }
 
   async #query(doing: string, sql: string, values: readonly unknown[] = []): Promise<TokenRow[]> {
+    return await this.#limited(doing, (signal) =>
+      this.#connections.use(doing, signal, async (client) => {
+        return (await client.query<TokenRow>(sql, [...values])).rows;
+      }),
+    );
+  }
+
+  /** In a transaction of our settings: a token that was shown is not lost by a crash. */
+  async #change(doing: string, sql: string, values: readonly unknown[]): Promise<TokenRow[]> {
+    return await this.#limited(doing, (signal) =>
+      this.#connections.transact(doing, signal, async (client) => {
+        return (await client.query<TokenRow>(sql, [...values])).rows;
+      }),
+    );
+  }
+
+  async #limited<T>(doing: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const signal = AbortSignal.timeout(timeout);
     try {
-      return await this.#connections.use(doing, signal, async (client) => {
-        return (await client.query<TokenRow>(sql, [...values])).rows;
-      });
+      return await call(signal);
     } catch (error) {
       if (!signal.aborted) throw error;
       throw new RetryableError(`${doing}: no answer in ${timeout / 1000} s`, {

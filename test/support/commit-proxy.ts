@@ -1,8 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** What a COMMIT of MySQL's protocol looks like, and an OK. */
-const commit = Buffer.from('\x07\0\0\0\x03COMMIT', 'latin1');
+/** What a COMMIT looks like in a protocol. */
+const commits = {
+  mysql: Buffer.from('\x07\0\0\0\x03COMMIT', 'latin1'),
+  postgres: Buffer.from('Q\0\0\0\x0bCOMMIT\0', 'latin1'),
+};
 
 export interface Refusal {
   readonly errno: number;
@@ -12,12 +15,12 @@ export interface Refusal {
 /**
  * What becomes of the next COMMIT:
  * - `cut before`, `cut after`: the connection breaks, and the server has never heard of it, or has committed;
- * - a refusal: the server has rolled back, as one of a cluster does; `landed`: it has committed all the same;
+ * - a refusal, in MySQL's protocol: the server has rolled back, as one of a cluster does; `landed`: it has committed all the same;
  * - `hold`: the answer waits until it is let go.
  */
 export type Fate = 'cut before' | 'cut after' | 'hold' | (Refusal & { readonly landed: boolean });
 
-/** Stands before a MySQL server, and breaks exactly the step of the commit. */
+/** Stands before a server, and breaks exactly the step of the commit. */
 export class CommitProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -25,12 +28,15 @@ export class CommitProxy {
   fate: Fate | undefined;
   #held: { readonly arrived: () => void; readonly gone: Promise<void> } | undefined;
 
-  private constructor(port: number) {
+  readonly #commit: Buffer;
+
+  private constructor(port: number, protocol: keyof typeof commits) {
+    this.#commit = commits[protocol];
     this.#server = createServer((near) => this.#join(near, connect(port, '127.0.0.1')));
   }
 
-  static async start(port: number): Promise<CommitProxy> {
-    const proxy = new CommitProxy(port);
+  static async start(port: number, protocol: keyof typeof commits = 'mysql'): Promise<CommitProxy> {
+    const proxy = new CommitProxy(port, protocol);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
@@ -69,7 +75,7 @@ export class CommitProxy {
       });
     }
     near.on('data', (chunk: Buffer) => {
-      if (this.fate === undefined || !chunk.equals(commit)) {
+      if (this.fate === undefined || !chunk.equals(this.#commit)) {
         far.write(chunk);
         return;
       }
