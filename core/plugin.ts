@@ -74,6 +74,11 @@ export interface PluginDefinition<K extends PluginKind, C extends z.ZodObject> {
   readonly guarantee?: string | ((config: z.output<C>) => string);
   /** Builds an instance. Synchronous, and no I/O: that is `open`. */
   readonly create: (config: z.output<C>, get: Get) => PluginInstances[K];
+  /**
+   * Only the process that writes can read what was written: it is in its memory, or in a file that it locks. Else
+   * people's questions are asked of an instance in another process, which takes nothing from the lanes.
+   */
+  readonly exclusive?: K extends 'destination' ? boolean : never;
 }
 
 export interface Plugin<K extends PluginKind = PluginKind> {
@@ -88,6 +93,7 @@ export interface Plugin<K extends PluginKind = PluginKind> {
   readonly foldTable?: (table: string) => string;
   readonly guarantee?: (config: unknown) => string;
   readonly create: (config: unknown, get: Get) => PluginInstances[K];
+  readonly exclusive?: boolean;
 }
 
 /** The options of a destination's YAML that the engine takes for itself. */
@@ -107,7 +113,7 @@ export function definePlugin<K extends PluginKind, C extends z.ZodObject>(
   if (clash !== undefined) {
     throw new Error(`plugin ${definition.kind} ${definition.name}: the option ${clash} is the engine's own`);
   }
-  const { description, suited, objection, foldTable, guarantee } = definition;
+  const { exclusive, description, suited, objection, foldTable, guarantee } = definition;
   return {
     contractVersion,
     kind: definition.kind,
@@ -115,6 +121,7 @@ export function definePlugin<K extends PluginKind, C extends z.ZodObject>(
     ...(description !== undefined && { description }),
     config: definition.config,
     defaults: definition.defaults ?? {},
+    ...(exclusive === true && { exclusive }),
     ...(suited && { suited: (config: unknown) => suited(config as z.output<C>) }),
     ...(objection && {
       objection: (config: unknown, policy: DestinationPolicy) => objection(config as z.output<C>, policy),

@@ -87,8 +87,8 @@ export function adminApp(
     const limit = limitOf(request.query['limit'], 10, 10_000);
     const question = { destination, table: pipeline.table, limit };
     const rows = await turns.run(response, async (signal) => {
-      const load = await supervisor.load();
-      return await load.ask('rows', question, askTimeout, signal);
+      const reading = await supervisor.reading(destination);
+      return await reading.ask('rows', question, askTimeout, signal);
     });
     response.json(rows.map(toChartRow));
   });
@@ -111,14 +111,16 @@ export function adminApp(
     }
     const question = { destination, sql, limit: limitOf(limit, 1000, 100_000) };
     const result = await turns.run(response, async (signal) => {
-      const load = await supervisor.load();
-      return await load.ask('query', question, askTimeout, signal);
+      const reading = await supervisor.reading(destination);
+      return await reading.ask('query', question, askTimeout, signal);
     });
     response.json(result);
   });
   app.post('/api/request-ids', express.json({ limit: '1mb' }), async (request, response) => {
-    const load = await supervisor.load();
-    response.json(await load.ask('requestIds', listingOf(request.body)));
+    const { destination, question } = listingOf(request.body);
+    const reading = await supervisor.reading(destination);
+    const { ids, cursor } = await reading.ask('requestIds', question);
+    response.json({ ids, ...(cursor !== undefined && { cursor: `${cursor}/${destination}` }) });
   });
 
   app.use((request, response) => {
@@ -150,12 +152,16 @@ function isListOfTexts(value: unknown): value is string[] {
 }
 
 /** Of a listing that is begun, or gone on with. */
-function listingOf(body: unknown): ListingQuestion {
+function listingOf(body: unknown): { readonly destination: string; readonly question: ListingQuestion } {
   const { cursor, destination, table, from, to } = (body ?? {}) as Record<string, unknown>;
-  if (typeof cursor === 'string') return { cursor };
+  if (typeof cursor === 'string') {
+    // Which process has it is known by the destination.
+    const [own = '', ...name] = cursor.split('/');
+    return { destination: name.join('/'), question: { cursor: own } };
+  }
   const isTime = typeof from === 'number' && typeof to === 'number';
   if (typeof destination === 'string' && typeof table === 'string' && isTime) {
-    return { destination, table, range: { from, to } };
+    return { destination, question: { destination, table, range: { from, to } } };
   }
   throw new BadRequest(
     'expected a JSON object with "cursor", or with "destination", "table", "from" and "to" in seconds since the epoch',

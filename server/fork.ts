@@ -34,3 +34,7 @@ export function forkLoad(): Process {
   const execArgv = [...process.execArgv, `--max-semi-space-size=${youngGeneration}`];
   return fork(childFile, { serialization: 'advanced', execArgv });
 }
+
+export function forkRead(): Process {
+  return fork(childFile, { serialization: 'advanced' });
+}

@@ -6,13 +6,16 @@ import type { Logger } from '../core/logger.js';
 import type { Metrics, MetricsJson } from '../core/metrics.js';
 import { newest, type Refusal } from '../core/refusals.js';
 import type { Channel } from './channel.js';
-import { forkAck, forkLoad } from './fork.js';
+import { forkAck, forkLoad, forkRead } from './fork.js';
 import { Post } from './post.js';
+import { Reader } from './reader.js';
 import type { Recruit } from './recruit.js';
 import type {
   AckAnswers,
   LoadAnswers,
   Outcome,
+  ReadAnswers,
+  ReadingAnswers,
   RefusalsQuestion,
   RoleAnswers,
   RoleName,
@@ -39,6 +42,7 @@ export class Supervisor {
   readonly #metrics: Metrics;
   readonly #acks: readonly Post<AckAnswers>[];
   readonly #load: Post<LoadAnswers> | undefined;
+  readonly #reader: Reader;
   readonly #watchdog: Watchdog;
   /** What each process said last of its metrics: it stands while the process does not answer. */
   readonly #lastMetrics = new Map<Post<RoleAnswers>, MetricsJson>();
@@ -58,6 +62,7 @@ export class Supervisor {
     const restarts = metrics.counter('hookline_role_restarts_total', 'Processes started again', ['role']);
     restarts.add(0, { role: 'ack' });
     restarts.add(0, { role: 'load' });
+    restarts.add(0, { role: 'read' });
     const post = <A extends AckAnswers | LoadAnswers>(role: 'ack' | 'load', name: string) =>
       new Post<A>({
         name,
@@ -71,6 +76,16 @@ export class Supervisor {
       ? Array.from({ length: workers }, (_, index) => post<AckAnswers>('ack', `ack worker ${index + 1}`))
       : [];
     this.#load = chosen.has('load') ? post<LoadAnswers>('load', 'load process') : undefined;
+    this.#reader = new Reader(
+      () =>
+        new Post<ReadAnswers>({
+          name: 'read process',
+          spawn: forkRead,
+          start: () => this.#start('read'),
+          logger,
+          restarted: () => restarts.add(1, { role: 'read' }),
+        }),
+    );
     this.#watchdog = new Watchdog(this.#posts(), logger);
   }
 
@@ -93,7 +108,7 @@ export class Supervisor {
 
   /** Who works: the names and process ids of the children that run. */
   processes(): { readonly name: string; readonly pid: number }[] {
-    return this.#posts().flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
+    return this.#all().flatMap(({ name, pid }) => (pid === undefined ? [] : [{ name, pid }]));
   }
 
   /** What the load process says of its lanes; nothing while there is none. */
@@ -127,6 +142,13 @@ export class Supervisor {
     throw new Error('the load process does not start');
   }
 
+  /** The way to ask whoever can read a destination for people: its own lanes' process where no other can. */
+  async reading(destination: string): Promise<Channel<ReadingAnswers>> {
+    if (this.#config.destinations.get(destination)?.plugin.exclusive) return await this.load();
+    if (this.#retired) throw new Error('the server is shutting down');
+    return await this.#reader.channel();
+  }
+
   /** All processes make ready for another configuration. @throws Error when one of them cannot */
   async prepare(text: string): Promise<void> {
     if (this.#retired) throw new Error('the server is shutting down');
@@ -135,6 +157,7 @@ export class Supervisor {
 
   /** All processes go on by what they prepared: first the load process, so that new lanes are known to it. */
   async adopt(): Promise<Outcome> {
+    await this.#reader.close(1000);
     await this.#load?.adopt();
     await Promise.all(this.#acks.map((ack) => ack.adopt()));
     const load = await this.#load?.ready(10_000);
@@ -185,7 +208,7 @@ export class Supervisor {
   async close(): Promise<void> {
     const grace = this.#config.server.grace * 0.45;
     this.retire();
-    await Promise.all(this.#acks.map((ack) => ack.close(grace)));
+    await Promise.all([this.#reader.close(grace), ...this.#acks.map((ack) => ack.close(grace))]);
     await this.#load?.close(grace);
   }
 
@@ -193,14 +216,20 @@ export class Supervisor {
   retire(): void {
     this.#retired = true;
     this.#watchdog.stop();
-    for (const post of this.#posts()) post.retire();
+    for (const post of this.#all()) post.retire();
   }
 
   /** Ends all children at once. */
   kill(): void {
-    for (const post of this.#posts()) post.kill();
+    for (const post of this.#all()) post.kill();
   }
 
+  #all(): readonly Post<RoleAnswers>[] {
+    const { post } = this.#reader;
+    return post === undefined ? this.#posts() : [...this.#posts(), post];
+  }
+
+  /** Those that are always there. */
   #posts(): readonly Post<RoleAnswers>[] {
     return this.#load === undefined ? this.#acks : [...this.#acks, this.#load];
   }

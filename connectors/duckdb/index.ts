@@ -28,6 +28,7 @@ export default definePlugin({
   guarantee: ({ ledger }) =>
     `The rows of a batch and its entry in the ledger, the table ${ledger}, are one transaction of the DuckDB file, ` +
     'flushed to the disk. A batch that comes again finds its entry and adds nothing. The file is one copy on one disk.',
+  exclusive: true,
   defaults: { flush: { rows: 10_000, bytes: '6MiB', every: '1s' }, concurrency: 1 },
   // DuckDB does not tell capitals apart, in ASCII alone, also in names that are quoted.
   foldTable: (table) => table.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()),

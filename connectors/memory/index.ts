@@ -7,6 +7,7 @@ export default definePlugin({
   name: 'memory',
   description: 'Rows in the load process, gone when it ends: for trying out',
   guarantee: 'None: rows are in the memory of the load process and gone when it ends. It is for trying out.',
+  exclusive: true,
   config: z.object({}),
   create: () => new MemoryDestination(),
 });

@@ -5,7 +5,7 @@ import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';
 import { complain, printJson, printTable } from '../cli/output.js';
 import { Session } from '../cli/session.js';
-import { query as ask } from '../roles/load.js';
+import { query as ask } from '../roles/reading.js';
 
 interface QueryOptions {
   readonly config: string;

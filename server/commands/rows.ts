@@ -5,7 +5,7 @@ import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';
 import { brief, printJson, printTable } from '../cli/output.js';
 import { Session } from '../cli/session.js';
-import { newestRows } from '../roles/load.js';
+import { newestRows } from '../roles/reading.js';
 
 interface RowsOptions {
   readonly config: string;

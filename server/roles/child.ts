@@ -11,6 +11,7 @@ import { createLogger } from '../logging.js';
 import { Terminal } from '../terminal.js';
 import { startAck } from './ack.js';
 import { startLoad } from './load.js';
+import { startRead } from './read.js';
 import type { Role, RoleAnswers, Start, SupervisorAnswers } from './role.js';
 
 /**
@@ -71,6 +72,7 @@ class Child {
     this.#file = file;
     const container = compose(config, logger);
     if (name === 'ack') return startAck(config, container, port);
+    if (name === 'read') return startRead(container);
     return startLoad(config, container, (error) => {
       logger.error({}, messageOf(error));
       void this.#end(1);

@@ -8,15 +8,13 @@ import { keys, parts } from '../../core/keys.js';
 import { Lifecycle } from '../../core/lifecycle.js';
 import type { Outlet } from '../../core/outlet.js';
 import { Prover } from '../../core/prover.js';
-import { ResultSize } from '../../core/result-size.js';
 import type { TokenStore } from '../../core/token-store.js';
 import { TrustedClock } from '../../core/trusted-clock.js';
 import { outletsOf, tokensOf } from '../compose.js';
 import { Kept } from './kept.js';
 import { Listings } from './listings.js';
+import { askTimeout, outletNamed, readingAnswers } from './reading.js';
 import type { LoadAnswers, Role } from './role.js';
-
-const askTimeout = 30_000;
 
 /** Milliseconds that a reload's answer waits for what the configuration before has begun, and for a first look. */
 const patience = 10_000;
@@ -90,16 +88,11 @@ export async function startLoad(
           looked: looked === true,
         };
       },
-      rows: ({ destination, table, limit }, signal) => newestRows(outlet(destination), table, limit, signal),
       check: async ({ destination, tables }) => {
         await checkTables(outlet(destination), tables, (open, signal) => engine.checkOrigin(open, signal));
         engine.hasten(destination);
       },
-      query: ({ destination, sql, limit }, signal) => query(outlet(destination), sql, limit, signal),
-      requestIds: (question) =>
-        'cursor' in question
-          ? listings.more(question.cursor)
-          : listings.begin(outlet(question.destination), question.table, question.range),
+      ...readingAnswers(outlet, listings),
     },
     prepare,
     stop: async (grace) => {
@@ -111,20 +104,6 @@ export async function startLoad(
       await lifecycle.close();
     },
   };
-}
-
-/** The newest rows of a table, from the warehouse itself. */
-export async function newestRows(outlet: Outlet, table: string, limit: number, gone?: AbortSignal) {
-  const { destination } = outlet;
-  if (destination.latest === undefined) {
-    throw new ConfigError(`destination ${outlet.name} cannot show rows; look in the warehouse itself`);
-  }
-  const signal = patienceOf(gone);
-  await outlet.open(signal);
-  const rows = await destination.latest(table, limit, signal);
-  const size = new ResultSize();
-  for (const { body } of rows) size.add(body.length);
-  return rows;
 }
 
 /** Proves that rows of this spool could be written into these tables now. */
@@ -156,23 +135,6 @@ async function faultsOf(outlet: Outlet, tables: readonly string[], signal: Abort
   return [...faults];
 }
 
-/** One read-only statement. */
-export async function query(outlet: Outlet, sql: string, limit: number, gone?: AbortSignal) {
-  const { destination } = outlet;
-  if (destination.query === undefined) {
-    throw new ConfigError(`destination ${outlet.name} takes no queries; use the warehouse's own client`);
-  }
-  const signal = patienceOf(gone);
-  await outlet.open(signal);
-  return destination.query(sql, limit, signal);
-}
-
-/** @param gone fires when whoever asked does not wait any more */
-function patienceOf(gone: AbortSignal | undefined): AbortSignal {
-  const timeout = AbortSignal.timeout(askTimeout);
-  return gone === undefined ? timeout : AbortSignal.any([timeout, gone]);
-}
-
 function freshTokens(tokens: TokenStore, clock: TrustedClock) {
   return { tokens, authenticator: new Authenticator(tokens, clock) };
 }
@@ -188,10 +150,4 @@ async function isDoneInTime(changing: Promise<unknown>): Promise<boolean> {
     () => true,
   );
   return Promise.race([done, lateness]).finally(() => clearTimeout(late));
-}
-
-function outletNamed(outlets: ReadonlyMap<string, Outlet>, name: string): Outlet {
-  const outlet = outlets.get(name);
-  if (outlet === undefined) throw new ConfigError(`there is no destination ${name}`);
-  return outlet;
 }

@@ -11,7 +11,7 @@ export type RoleName = (typeof roles)[number];
 
 /** What a child process is to do. */
 export interface Start {
-  readonly role: 'ack' | 'load';
+  readonly role: 'ack' | 'load' | 'read';
   readonly file: string;
   /** The configuration as the supervisor read it: the file may have become another since. */
   readonly text: string;
@@ -74,14 +74,20 @@ export interface RefusalsQuestion {
   readonly pipeline?: string | undefined;
 }
 
-export interface LoadAnswers extends RoleAnswers {
+/** What people may ask of warehouses. */
+export interface ReadingAnswers {
+  readonly rows: (argument: RowsQuestion, signal: AbortSignal) => Promise<Row[]>;
+  readonly query: (argument: QueryQuestion, signal: AbortSignal) => Promise<QueryResult>;
+  readonly requestIds: (argument: ListingQuestion) => Promise<ListingPage>;
+}
+
+export interface ReadAnswers extends RoleAnswers, ReadingAnswers {}
+
+export interface LoadAnswers extends RoleAnswers, ReadingAnswers {
   readonly lanes: (argument: undefined) => LaneReport[];
   /** Resolves when everything that the last reload ended has ended, or some seconds after. */
   readonly outcome: (argument: undefined) => Promise<Outcome>;
-  readonly rows: (argument: RowsQuestion, signal: AbortSignal) => Promise<Row[]>;
-  readonly query: (argument: QueryQuestion, signal: AbortSignal) => Promise<QueryResult>;
   readonly check: (argument: CheckQuestion) => Promise<void>;
-  readonly requestIds: (argument: ListingQuestion) => Promise<ListingPage>;
 }
 
 export interface RowsQuestion {

@@ -4,12 +4,16 @@ import { eventually, Hookline } from '../support/hookline.js';
 const sections = `
 destinations:
   local: { type: duckdb, path: ./warehouse.duckdb, flush: { every: 50ms } }
+  lake: { type: parquet, path: ./lake, flush: { every: 50ms } }
 pipelines:
-  1: { destination: local, table: orders }
+  1: { destination: [local, lake], table: orders }
 `;
 
 /** Takes as long as it is let. */
 const endless = 'SELECT count(*) FROM range(1000000000000) t(i) WHERE i % 7 = 3';
+
+/** Overflows DuckDB's stack. */
+const bomb = `SELECT json_structure('${'['.repeat(100_000)}${']'.repeat(100_000)}')`;
 
 describe('queries by the admin API', function () {
   this.timeout(60_000);
@@ -24,11 +28,11 @@ describe('queries by the admin API', function () {
   });
   after(() => server.destroy());
 
-  const ask = (sql: string, signal?: AbortSignal) =>
+  const ask = (sql: string, signal?: AbortSignal, destination = 'local') =>
     server.admin('/api/query', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ destination: 'local', sql }),
+      body: JSON.stringify({ destination, sql }),
       ...(signal && { signal }),
     });
 
@@ -66,9 +70,25 @@ describe('queries by the admin API', function () {
     );
   });
 
+  it("and all else that reads a lake run in a process of their own, whose end is no lane's", async () => {
+    const before = await server.children();
+    const count = 'SELECT count(*)::INT FROM orders';
+    expect(await (await ask(count, undefined, 'lake')).json()).to.deep.include({ rows: [[1]] });
+    expect(await server.json('rows', '1', '--destination', 'lake')).to.have.length(1);
+    const reading = (await server.children()).filter(({ name }) => name === 'read process');
+    expect(reading).to.have.length(1);
+    expect((await ask(bomb, undefined, 'lake')).status).to.equal(502);
+    await eventually('it is there again', async () => {
+      const now = (await server.children()).find(({ name }) => name === 'read process');
+      return now !== undefined && now.pid !== reading[0]?.pid ? now : undefined;
+    });
+    expect(await (await ask(count, undefined, 'lake')).json()).to.deep.include({ rows: [[1]] });
+    expect((await server.children()).filter(({ name }) => name !== 'read process')).to.deep.equal(before);
+  });
+
   it('end their process alone where DuckDB does not survive one, and what lands goes on', async () => {
     const before = await server.children();
-    const answer = await ask(`SELECT json_structure('${'['.repeat(100_000)}${']'.repeat(100_000)}')`);
+    const answer = await ask(bomb);
     expect(answer.status).to.equal(502);
     expect(await answer.text()).to.include('DuckDB ended unexpectedly (SIGSEGV) during a query');
     const { urls } = await server.token();

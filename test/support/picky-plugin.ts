@@ -26,6 +26,7 @@ class Picky implements Destination {
 export default definePlugin({
   kind: 'destination',
   name: 'picky',
+  exclusive: true,
   config: z.object({}),
   create: () => new Picky(),
 });
