@@ -76,12 +76,17 @@ async function destinationOf(number: number, options: DuckDBOptions, signal: Abo
   if (destination === undefined) {
     destination = new DuckDBDestination(options);
     // DuckDB makes the log and what it needs beside by this. Several destinations on a file agree, or the last one says.
-    process.umask(0o777 & ~(options.mode ?? 0o600));
+    process.umask(maskOf(options.mode ?? 0o600));
     destinations.set(number, destination);
   }
   await destination.attach();
   signal.throwIfAborted();
   return destination;
+}
+
+/** By it files get the mode, and who may read a folder may enter it. */
+function maskOf(mode: number): number {
+  return 0o777 & ~(mode | ((mode & 0o444) >> 2));
 }
 
 /** What follows a batch. Read without a return to the event loop, into the same memory again and again. */

@@ -62,6 +62,7 @@ describe('loadConfig', () => {
       expect(destination?.policy).to.deep.equal({
         flush: { rows: 10_000, bytes: 4 * 1024 ** 2, every: 2000 },
         concurrency: 7,
+        haltAfter: 100,
         timeout: 60_000,
       });
       expect(destination?.options).to.deep.equal({ url: 'postgres:x', schema: 'public' });
