@@ -104,7 +104,9 @@ export async function conflictIn(
   if (newest === undefined) return undefined;
   // In this order: what was sealed meanwhile is no conflict.
   const { serial: known } = (await serials.expectation(outlet.name)) ?? (await serials.current());
-  return { newest, known, ...(newest.serial > known && { conflict: newest }) };
+  // What is expected was noted before a reload or by another name of the ledger: what landed since is the spool's own.
+  const isForeign = newest.serial > known && !(await serials.has(newest.id));
+  return { newest, known, ...(isForeign && { conflict: newest }) };
 }
 
 function conflictOf(name: string, { id, serial }: NewestBatch, known: number): ConfigError {

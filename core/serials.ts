@@ -37,6 +37,9 @@ export interface Serials {
   /** What is noted of a destination; `undefined` when it was heard of. */
   expectation(destination: string): Promise<Expectation | undefined>;
 
+  /** Whether this spool itself has sealed the batch, as far as it still knows: it waits, or a receipt of it is kept. */
+  has(batch: string): Promise<boolean>;
+
   /** Notes that the destination has a batch which this spool has not sealed. By the claim's holder. */
   dispute(destination: string, conflict: NewestBatch): Promise<void>;
 

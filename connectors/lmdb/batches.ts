@@ -69,6 +69,18 @@ export class Batches {
     return this.list(lane).find((entry) => entry.id === id);
   }
 
+  /** Whether it is there, in whichever lane. */
+  has(id: string): boolean {
+    for (const { value } of this.#db.getRange()) {
+      try {
+        if (this.#codec.decode(value).id === id) return true;
+      } catch {
+        // Its lane says so.
+      }
+    }
+    return false;
+  }
+
   /** The batch that a record is in. */
   holding(lane: LaneId, writer: number, sequence: number): BatchEntry | undefined {
     const holds = (one: Range) => one.writer === writer && one.from <= sequence && sequence <= one.to;

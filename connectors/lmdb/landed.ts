@@ -74,6 +74,14 @@ export class Landed {
     return found;
   }
 
+  /** Whether a receipt of the batch is kept. */
+  async has(batch: string): Promise<boolean> {
+    for await (const some of this.#all()) {
+      if (some.some(({ value }) => value.batch === batch)) return true;
+    }
+    return false;
+  }
+
   async *summaries(lane: LaneId): AsyncGenerator<ReceiptsSummary[]> {
     for await (const some of this.#all()) {
       const own = some.filter(({ value }) => value.lane === lane);

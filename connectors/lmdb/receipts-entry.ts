@@ -49,6 +49,10 @@ export class StoredReceipts {
     return this.bytes.readUInt32BE(at.count);
   }
 
+  get batch(): string {
+    return readUuid(this.bytes, at.batch);
+  }
+
   get landedAt(): Date {
     return new Date(this.bytes.readDoubleBE(at.landed));
   }
@@ -89,7 +93,7 @@ export class StoredReceipts {
   }
 
   #batch(receipts: readonly Receipt[]): BatchReceipts {
-    const batch = readUuid(this.bytes, at.batch);
+    const { batch } = this;
     return { lane: this.lane, batch, landedAt: this.landedAt, ...this.#table, receipts };
   }
 

@@ -10,7 +10,7 @@ const ownKey = Buffer.from('own');
  * The spool's serial, and what it expects of destinations. Only the claim's holder raises it, and knows it in memory:
  * seals of several lanes commit in any order.
  */
-export class SpoolSerials implements Serials {
+export class SpoolSerials implements Omit<Serials, 'has'> {
   readonly #environment: Environment;
   readonly #db: Db<Expectation>;
   readonly #claim: Claim;

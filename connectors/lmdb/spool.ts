@@ -193,6 +193,7 @@ export class LmdbSpool implements Spool {
     current: async () => this.#open().serials.current(),
     expect: async (destinations) => this.#open().serials.expect(destinations),
     expectation: async (destination) => this.#open().serials.expectation(destination),
+    has: async (batch) => this.#read().batches.has(batch) || this.#open().landed.has(batch),
     dispute: async (destination, conflict) => this.#open().serials.dispute(destination, conflict),
     agree: async (destination, above) => this.#open().serials.agree(destination, above),
     accept: async (destination, conflict) => this.#open().serials.accept(destination, conflict),

@@ -60,6 +60,12 @@ export function serialClaims<S>(subject: SpoolSubject<S>, claim: SpoolClaim): Cl
         same('what is expected of b', await serials.expectation('b'), undefined);
         same('whether a conflict of b is there to accept', await serials.accept('b'), false);
         const conflict = { id: '018f0000-0000-7000-8000-000000000000', serial: 70 };
+        const waiting = (await spool.sealed(lane))?.id ?? '';
+        same(
+          'which batches it knows',
+          [await serials.has(waiting), await serials.has(conflict.id)],
+          [true, false],
+        );
         await serials.dispute('a', conflict);
         await spool.close();
         const again = await claimed();
