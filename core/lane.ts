@@ -170,11 +170,11 @@ export class Lane {
    * @throws Postponed where neither can be told, before it is written again
    */
   async #divide(batch: SealedBatch): Promise<boolean> {
-    const { spool, caution, outlet, pipeline, logger, haltFor } = this.#parts;
+    const { spool, caution, outlet, pipeline, logger } = this.#parts;
     const told = caution.tell(batch);
     const landed = await outlet.hasLanded(batchOf(batch, pipeline.table), this.#signals.abort);
     if (landed === true) {
-      await spool.settle(batch, 'landed');
+      await spool.settle(batch, 'landed', pipeline.table);
       caution.settled(batch);
       this.#landed(batch);
       return true;
@@ -187,14 +187,21 @@ export class Lane {
       this.#status = { ...this.#status, error: told };
       return true;
     }
+    this.#postpone(batch);
+    return false;
+  }
+
+  /** @throws Postponed where it is not the one that was postponed last */
+  #postpone(batch: SealedBatch): void {
+    const { caution, haltFor } = this.#parts;
     if (this.#postponed === batch.id) {
       this.#postponed = undefined;
-      return false;
+      return;
     }
     this.#postponed = batch.id;
     const delay = Math.min((haltFor / 6) * 2 ** (caution.deaths(batch) - 2), haltFor * 60);
     throw new Postponed(
-      `${told}. It is written by itself in ${writeQuantity('duration', Math.round(delay))}, or once you call ` +
+      `${caution.tell(batch)}. It is written by itself in ${writeQuantity('duration', Math.round(delay))}, or once you call ` +
         'hookline check, and each time that the process dies less often; other lanes go on. Give the server more memory',
       delay,
     );
@@ -202,11 +209,12 @@ export class Lane {
 
   /** Whether the table still refuses every row. @throws ConfigError while it does */
   async #look(): Promise<void> {
-    const { origins, outlet, pipeline, logger } = this.#parts;
+    const { caution, origins, outlet, pipeline, logger } = this.#parts;
     const { landed, revived } = await this.#suspicion.look({
-      write: (batch) => {
+      write: async (batch) => {
+        if (caution.isSuspect(batch) && caution.isUntouched(batch)) this.#postpone(batch);
         origins.begins(batch);
-        return write(batch, pipeline.table, outlet, this.#signals.abort);
+        await caution.write(batch, () => write(batch, pipeline.table, outlet, this.#signals.abort));
       },
       seal: async () => this.#seal(await this.#read()),
     });

@@ -1,3 +1,4 @@
+import { isDamaged } from './deliver.js';
 import { ConfigError, instructionOf, messageOf, refusalOf } from './errors.js';
 import { failpoint } from './failpoint.js';
 import type { Halt } from './halts.js';
@@ -83,7 +84,8 @@ export class Suspicion {
     if (halt === undefined) throw new Error('the lane is not halted');
     this.#looks++;
     const first = (await this.#spool.sealed(this.#lane)) ?? (await seal());
-    if (first === undefined) throw this.#fault(halt);
+    // What is damaged is set aside by the next step, and never written.
+    if (first === undefined || isDamaged(first)) throw this.#fault(halt);
     if (await isTaken(first, write)) return this.#heal(halt, first);
     const beyond = await this.#beyond(first, seal);
     if (beyond === undefined) throw this.#fault(halt);
@@ -133,7 +135,7 @@ export class Suspicion {
     await this.#spool.halts?.remove(this.#lane);
     this.#halt = undefined;
     failpoint?.('halt.ended');
-    await this.#spool.settle(landed, 'landed');
+    await this.#spool.settle(landed, 'landed', this.#table);
   }
 
   async #note(halt: Halt): Promise<void> {

@@ -672,6 +672,66 @@ describe('a lane', () => {
       expect(await dead()).to.deep.equal([]);
     });
 
+    it('tells where it landed what ended the halt', async () => {
+      spool.receipts?.keep(60_000);
+      destination.refuses = (row) => (isBad(row) ? refusal('23514') : undefined);
+      await acceptAll(bad(5));
+      await halts();
+      const requestId = await accept('"good"');
+      await empty();
+      expect((await spool.receipts?.find(requestId))?.map(({ table }) => table)).to.deep.equal(['one']);
+    });
+
+    it('writes nothing that the disk has changed, also where it waited behind a halt', async () => {
+      destination.refuses = () => refusal('23514');
+      await acceptMany(5);
+      await halts();
+      const [row] = await spool.read(id, { rows: 1, bytes: 1e6 });
+      expect(row).to.equal(undefined);
+      const sealed = await spool.sealed(id);
+      if (sealed === undefined) throw new Error('nothing is sealed');
+      rest.abort();
+      await lane.stopped();
+      // As where the row that the lane was halted at has been damaged, too.
+      await spool.settle(sealed, { reason: 'damaged' });
+      const read = spool.read.bind(spool);
+      spool.read = async (...args) => (await read(...args)).map((row) => ({ ...row, damaged: true }));
+      destination.refuses = undefined;
+      await accept('"changed"');
+      rest = new AbortController();
+      lane = build(pipeline);
+      await halts();
+      expect(destination.bodies).to.deep.equal([]);
+    });
+
+    it('notes what it tries, and waits with what process after process has died at', async () => {
+      destination.refuses = () => refusal('23514');
+      await acceptMany(5);
+      await halts();
+      await restart();
+      const { attempts } = spool;
+      if (attempts === undefined) throw new Error('the spool notes no attempts');
+      const first = (await spool.sealed(id))?.id;
+      const begun: string[] = [];
+      const begin = attempts.begin.bind(attempts);
+      attempts.begin = (batch) => {
+        begun.push(batch);
+        begin(batch);
+      };
+      // A fake for processes that are killed.
+      attempts.deaths = (batch) => (batch === first ? 30 : 0);
+      destination.tried.length = 0;
+      destination.refuses = undefined;
+      lane.wake();
+      await eventually('it has halted', async () => lane.status.state === 'halted' || undefined);
+      expect(lane.status.error).to.match(/^the load process died 30 times while it wrote batch/);
+      expect(destination.tried).to.deep.equal([]);
+      lane.hasten();
+      await empty();
+      expect(begun[0]).to.equal(first);
+      expect(destination.rows).to.have.length(5);
+    });
+
     it('halts also by messages without a code that differ in numbers and quotes', async () => {
       destination.refuses = (row) => refusal(undefined, `row ${text(row)}: 12 of "${text(row)}" refused`);
       await acceptMany(9);
@@ -736,9 +796,12 @@ describe('a lane', () => {
 
     it('writes it not again where it has landed', async () => {
       Object.assign(destination, { hasLanded: async () => true });
+      spool.receipts?.keep(60_000);
+      const [row] = (await spool.sealed(id))?.rows ?? [];
       await empty();
       expect(destination.tried).to.deep.equal([]);
       expect(await metric('hookline_rows_landed_total')).to.equal(8);
+      expect((await spool.receipts?.find(row?.requestId ?? ''))?.[0]?.table).to.equal('one');
     });
 
     it('is halted for long where nobody can tell, and writes it again as it was once it is hastened', async () => {
