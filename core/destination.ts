@@ -86,6 +86,7 @@ export interface Destination {
 
   /**
    * Optional, for a destination whose writes happen in this process and end with it: whether the batch has landed.
+   * `true` says what a `write` that resolves says: it survives a power cut, also where a killed process wrote it.
    * `false` promises that no try of a process that is dead can land it any more. A server that may have such a try
    * still before it cannot promise that. The engine divides a batch at which process after process has died.
    */

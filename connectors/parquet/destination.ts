@@ -48,8 +48,9 @@ export class ParquetDestination implements Destination {
     this.#files = new ParquetFiles(options);
     this.#compactor = new Compactor(this.#store, this.#files, options);
     this.#made = metrics.counter('hookline_parquet_files_total', 'Parquet files made');
-    if (this.#store instanceof FolderStore) {
-      this.hasLanded = (batch, signal) => this.#run(this.#has(batch, signal));
+    const store = this.#store;
+    if (store instanceof FolderStore) {
+      this.hasLanded = (batch, signal) => this.#run(this.#has(store, batch, signal));
       this.query = async (sql, limit, signal) => {
         const { queryFolder } = await import('./query.js');
         return await this.#run(queryFolder(this.#store, options, sql, limit, signal));
@@ -126,13 +127,13 @@ export class ParquetDestination implements Destination {
     await merges.took(name, signal);
   }
 
-  async #has({ id, table, rows }: Batch, signal: AbortSignal): Promise<boolean> {
+  async #has(store: FolderStore, { id, table, rows }: Batch, signal: AbortSignal): Promise<boolean> {
     const name = `${id}.parquet`;
     for (const place of new Set(rows.map(({ timestamp }) => placeOf(timestamp)))) {
       const folder = `${folderOf(table)}/${place}`;
       // In this order: a merge notes what it took before it removes it.
-      if (await this.#store.has(`${folder}/${name}`, signal)) return true;
-      if (await new Merges(this.#store, folder).took(name, signal)) return true;
+      if (await store.keeps(`${folder}/${name}`, signal)) return true;
+      if (await new Merges(store, folder).took(name, signal)) return true;
     }
     return false;
   }

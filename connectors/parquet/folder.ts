@@ -80,6 +80,13 @@ export class FolderStore implements Store {
     return await this.#do(`looking at ${key}`, signal, async () => (await this.#size(key)) !== undefined);
   }
 
+  /** As `has`; what is there survives a power cut then, also where whoever made it was killed before it flushed that. */
+  async keeps(key: string, signal: AbortSignal): Promise<boolean> {
+    if (!(await this.has(key, signal))) return false;
+    await this.#do(`flushing ${key}`, signal, () => sync(dirname(join(this.root, key))));
+    return true;
+  }
+
   async read(key: string, signal: AbortSignal): Promise<Buffer | undefined> {
     return await this.#do(`reading ${key}`, signal, () =>
       readFile(join(this.root, key)).catch(ignoring('ENOENT', undefined)),

@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  type FileHandle,
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  readdir,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
@@ -125,6 +135,30 @@ describe('the parquet destination in a folder', () => {
       const batch = makeBatch('leads', at('2026-11-24T13:59:59Z', '2026-11-24T14:00:00Z'));
       expect(await instruction(destination.write(batch, never))).to.equal('permanent');
       expect(await filesOf(root)).to.deep.equal([]);
+    });
+
+    it('are flushed before one that was found counts as landed: who made it may have been killed', async () => {
+      const destination = await open();
+      const batch = makeBatch('leads', at('2026-11-24T13:00:00Z'));
+      const landed = () => destination.hasLanded?.(batch, never);
+      expect(await landed()).to.equal(false);
+      await destination.write(batch, never);
+      const place = join(root, 'leads/dt=2026-11-24/hour=13');
+      const handle = await openFile(place);
+      const prototype = Object.getPrototypeOf(handle) as FileHandle;
+      await handle.close();
+      const { sync } = prototype;
+      const flushed: number[] = [];
+      prototype.sync = async function (this: FileHandle) {
+        flushed.push((await this.stat()).ino);
+        await sync.call(this);
+      };
+      try {
+        expect(await landed()).to.equal(true);
+      } finally {
+        prototype.sync = sync;
+      }
+      expect(flushed).to.include((await stat(place)).ino);
     });
 
     it('are the same bytes for the same rows, whoever writes them, however many threads', async () => {
