@@ -101,6 +101,12 @@ export interface Destination {
   newestBatch?(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined>;
 
   /**
+   * Optional: `newestBatch` wakes something that is billed. The engine then asks right before it writes for the first
+   * time, and `hookline check` goes by what was found then.
+   */
+  readonly billsLooks?: true;
+
+  /**
    * Optional: the newest rows, newest first, for the console, the CLI and the conformance suite. A table
    * that is not there yet has none.
    */

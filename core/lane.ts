@@ -140,18 +140,21 @@ export class Lane {
     if (this.#signals.rest.aborted) return 'idle';
     const { spool, origins, caution, outlet, pipeline, metrics } = this.#parts;
     await outlet.ready(pipeline.table, this.#signals.abort);
-    await origins.agree(outlet, this.#signals.abort);
+    // So that it shows before the first row comes; or else right before the first write, which wakes it anyway.
+    if (!outlet.destination.billsLooks) await origins.agree(outlet, this.#signals.abort);
     this.#looked.resolve();
     const ahead = this.#ahead;
     this.#ahead = undefined;
     const left = await spool.sealed(this.id);
-    if ((await this.#suspicion.isConfirmed()) && !(left !== undefined && isDamaged(left))) {
-      await this.#look();
-      return 'again';
-    }
-    if (left === undefined && ahead === undefined && !(await this.#isDue())) {
+    const isSuspended = (await this.#suspicion.isConfirmed()) && !(left !== undefined && isDamaged(left));
+    if (!isSuspended && left === undefined && ahead === undefined && !(await this.#isDue())) {
       this.#tellDeaths();
       return 'idle';
+    }
+    await origins.agree(outlet, this.#signals.abort);
+    if (isSuspended) {
+      await this.#look();
+      return 'again';
     }
     const batch = left ?? (await this.#seal(ahead ?? (await this.#read())));
     if (batch === undefined) return 'again';

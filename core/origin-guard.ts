@@ -11,6 +11,8 @@ export class OriginGuard {
   readonly #spool: Spool;
   readonly #looks = new WeakMap<Outlet, Promise<void>>();
   readonly #agreed = new WeakSet<Outlet>();
+  /** Those that have a conflict and are not asked for nothing. */
+  readonly #disputed = new WeakSet<Outlet>();
   /** What this process writes now, or may have written. */
   readonly #begun = new Set<string>();
   /** The newest that each destination has of this process. */
@@ -57,9 +59,11 @@ export class OriginGuard {
   async #look(outlet: Outlet, signal: AbortSignal): Promise<void> {
     const { serials } = this.#spool;
     if (serials === undefined || !canTell(outlet)) return;
+    if (this.#disputed.has(outlet)) await this.#expectAccepted(outlet);
     const found = await this.#find(outlet, signal);
     if (found?.conflict !== undefined) {
       await serials.dispute(outlet.name, found.conflict);
+      if (outlet.destination.billsLooks) this.#disputed.add(outlet);
       throw conflictOf(outlet.name, found.conflict, found.known);
     }
     await serials.agree(outlet.name, found?.newest.serial ?? 0);
@@ -68,8 +72,15 @@ export class OriginGuard {
 
   /** Changes nothing. @throws ConfigError as `agree` does */
   async check(outlet: Outlet, signal: AbortSignal): Promise<void> {
+    if (outlet.destination.billsLooks) return await this.#expectAccepted(outlet);
     const found = await this.#find(outlet, signal);
     if (found?.conflict !== undefined) throw conflictOf(outlet.name, found.conflict, found.known);
+  }
+
+  /** By what is noted alone. */
+  async #expectAccepted({ name }: Outlet): Promise<void> {
+    const noted = await this.#spool.serials?.expectation(name);
+    if (noted?.conflict !== undefined) throw conflictOf(name, noted.conflict, noted.serial);
   }
 
   async #find(outlet: Outlet, signal: AbortSignal): Promise<Found | undefined> {

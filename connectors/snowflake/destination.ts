@@ -9,6 +9,7 @@ import {
   type Logger,
   type Metrics,
   messageOf,
+  type NewestBatch,
   PermanentError,
   pulled,
   RetryableError,
@@ -22,12 +23,21 @@ import { Folder } from './folder.js';
 import { land, type Place, seedOf } from './landing.js';
 import { latestIn, listIn } from './latest.js';
 import type { SnowflakeOptions } from './options.js';
+import { Origins } from './origins.js';
 import { insertion, type Need, Schema } from './schema.js';
 import type { Session } from './session.js';
 import { quoteText } from './session.js';
 import { Sessions } from './sessions.js';
 import { Statistics } from './statistics.js';
-import { type Column, chartColumns, exceeds, type Limit, ledgerColumns, lockColumns } from './table.js';
+import {
+  type Column,
+  chartColumns,
+  exceeds,
+  type Limit,
+  ledgerColumns,
+  lockColumns,
+  originColumns,
+} from './table.js';
 
 const needs = {
   table: insertion(chartColumns, 'SELECT, INSERT'),
@@ -47,9 +57,12 @@ const bodyColumn = chartColumns.at(-1)?.name;
  * rests on the ledger, see `landing.ts`.
  */
 export class SnowflakeDestination implements Destination {
+  /** A statement that reads a table wakes the warehouse. */
+  readonly billsLooks = true;
   readonly #sessions: Sessions;
   readonly #schema: Schema;
   readonly #ledger: string;
+  readonly #origins: Origins;
   readonly #folder: Folder;
   readonly #logger: Logger;
   readonly #statistics: Statistics;
@@ -60,6 +73,7 @@ export class SnowflakeDestination implements Destination {
     this.#sessions = new Sessions(options);
     this.#schema = new Schema(options);
     this.#ledger = options.ledger;
+    this.#origins = new Origins(this.#sessions, this.#schema, options.ledger, logger);
     this.#folder = new Folder(options.tempFolder);
     this.#logger = logger;
     this.#statistics = new Statistics(metrics);
@@ -74,14 +88,16 @@ export class SnowflakeDestination implements Destination {
 
   async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
     this.#schema.quote(table);
-    await this.#sessions.use(`making table ${table}`, signal, async (session) => {
-      await this.#schema.ensure(session, signal, this.#ledger, ledgerColumns);
+    const found = await this.#sessions.use(`making table ${table}`, signal, async (session) => {
+      const ledger = await this.#schema.ensure(session, signal, this.#ledger, ledgerColumns, originColumns);
       if ((await this.#schema.columns(session, signal, this.#lock, lockColumns)) === undefined) {
         await this.#schema.ensure(session, signal, this.#lock, lockColumns);
         await session.run(signal, seedOf(this.#schema.quote(this.#lock)));
       }
       this.#keep(table, await this.#schema.ensure(session, signal, table, chartColumns));
+      return ledger;
     });
+    await this.#origins.ensure(found, signal);
   }
 
   async check(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
@@ -110,9 +126,14 @@ export class SnowflakeDestination implements Destination {
         lock: this.#schema.quote(this.#lock),
         stage,
         files,
+        origin: this.#origins.of(batch),
       };
       await this.#land(session, batch, place, signal);
     });
+  }
+
+  async newestBatch(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined> {
+    return await this.#origins.newest(spool, signal);
   }
 
   async latest(table: TableName, limit: number, signal: AbortSignal): Promise<Row[]> {

@@ -1,8 +1,8 @@
-import { type Batch, RetryableError } from 'hookline/plugin';
+import { type Batch, type Origin, RetryableError } from 'hookline/plugin';
 import { fileFormat } from './csv.js';
 import type { Session } from './session.js';
 import { quoteText } from './session.js';
-import { chartColumns, ledgerColumns, listOf } from './table.js';
+import { chartColumns, ledgerColumns, listOf, originColumns } from './table.js';
 
 /** The names, as SQL takes them. */
 export interface Place {
@@ -14,6 +14,8 @@ export interface Place {
   /** The folder of the user's stage with the batch's files. */
   readonly stage: string;
   readonly files: readonly string[];
+  /** Where the batch is from, when the ledger has columns for that. */
+  readonly origin: Origin | undefined;
 }
 
 const entry = ledgerColumns.filter(({ name }) => name !== 'LANDED_AT');
@@ -30,19 +32,21 @@ const entry = ledgerColumns.filter(({ name }) => name !== 'LANDED_AT');
 export async function land(
   session: Session,
   batch: Batch,
-  { doing, table, ledger, lock, stage, files }: Place,
+  { doing, table, ledger, lock, stage, files, origin }: Place,
   signal: AbortSignal,
 ): Promise<number> {
   const entries = async () => {
     const sql = `SELECT COUNT(*) AS N FROM ${ledger} WHERE BATCH_ID = ?`;
     return Number((await session.run(signal, sql, [batch.id]))[0]?.['N']);
   };
+  const columns = origin === undefined ? entry : [...entry, ...originColumns];
+  const from = origin === undefined ? [] : [origin.spool, origin.serial];
   await session.run(signal, 'BEGIN TRANSACTION');
   const [entered] = await session.run(
     signal,
-    `INSERT INTO ${ledger} (${listOf(entry)}) SELECT ?, ?, ?, ?
+    `INSERT INTO ${ledger} (${listOf(columns)}) SELECT ${columns.map(() => '?').join(', ')}
       WHERE NOT EXISTS (SELECT 1 FROM ${ledger} WHERE BATCH_ID = ?)`,
-    [batch.id, batch.table, batch.rows.length, batch.bytes, batch.id],
+    [batch.id, batch.table, batch.rows.length, batch.bytes, ...from, batch.id],
   );
   let loaded = 0;
   if (countIn(entered) > 0) {

@@ -66,18 +66,24 @@ export class Schema {
     await this.#run(session, signal, `checking the rights on ${qualified}`, statement, grant);
   }
 
-  /** Makes the table when it is missing. @throws ConfigError when something of another shape stands there */
+  /**
+   * Makes the table when it is missing.
+   * @param further what a new one gets besides, and what one that is there may lack
+   * @throws ConfigError when something of another shape stands there
+   */
   async ensure(
     session: Session,
     signal: AbortSignal,
     table: string,
     columns: readonly Expected[],
+    further: readonly Expected[] = [],
   ): Promise<readonly Column[]> {
     const there = await this.columns(session, signal, table, columns);
     if (there !== undefined) return there;
     const qualified = this.quote(table);
     const grant = `GRANT CREATE TABLE ON SCHEMA ${this.#quoted} TO ROLE ${await this.#role(session, signal)};`;
-    await this.#run(session, signal, `making table ${qualified}`, creationOf(qualified, columns), grant);
+    const creation = creationOf(qualified, [...columns, ...further]);
+    await this.#run(session, signal, `making table ${qualified}`, creation, grant);
     const made = await this.columns(session, signal, table, columns);
     if (made !== undefined) return made;
     throw new RetryableError(`table ${qualified} was dropped as it was made`);

@@ -11,6 +11,9 @@ export type Found = Readonly<Record<string, unknown>>;
 /** How long a goodbye may take. */
 const goodbyeTimeout = 2000;
 
+/** Seconds that a statement waits for a lock. */
+export const lockTimeout = 360;
+
 /**
  * For each session, whatever the parameters of the account and the user say:
  * - AUTOCOMMIT, quoted names and time zone as SQL has them by default;
@@ -22,7 +25,7 @@ const goodbyeTimeout = 2000;
  * - a table that is made compares text byte by byte.
  */
 const settings = `ALTER SESSION SET AUTOCOMMIT = TRUE, QUOTED_IDENTIFIERS_IGNORE_CASE = FALSE,
-  TIMEZONE = 'UTC', LOCK_TIMEOUT = 360, ABORT_DETACHED_QUERY = TRUE, TRANSACTION_ABORT_ON_ERROR = TRUE,
+  TIMEZONE = 'UTC', LOCK_TIMEOUT = ${lockTimeout}, ABORT_DETACHED_QUERY = TRUE, TRANSACTION_ABORT_ON_ERROR = TRUE,
   STATEMENT_TIMEOUT_IN_SECONDS = 86400, STATEMENT_QUEUED_TIMEOUT_IN_SECONDS = 0, ROWS_PER_RESULTSET = 0,
   DEFAULT_DDL_COLLATION = ''`;
 

@@ -39,6 +39,12 @@ export const ledgerColumns: readonly Expected[] = [
   },
 ];
 
+/** Of the ledger, in one that was made before there were serials not there yet: where a batch is from. */
+export const originColumns: readonly Expected[] = [
+  { name: 'SPOOL', type: 'TEXT', definition: 'VARCHAR(64)', length: 64 },
+  { name: 'SERIAL', type: 'FIXED', definition: 'NUMBER(38, 0)' },
+];
+
 export const lockColumns: readonly Expected[] = [
   { name: 'TURN', type: 'FIXED', definition: 'NUMBER(38, 0) NOT NULL' },
 ];
@@ -102,6 +108,11 @@ export function misfit(columns: readonly Column[], expected: readonly Expected[]
   return `${faults.join(', ')}; expected (${wanted})`;
 }
 
+/** Those of the expected that are not there under their name. */
+export function missingIn(columns: readonly Column[], expected: readonly Expected[]): Expected[] {
+  return expected.filter(({ name }) => columns.every((column) => column.name !== name));
+}
+
 /** Whether a text is longer than the column takes. */
 export function exceeds(text: Uint8Array, { characters, bytes }: Limit): boolean {
   if (text.length <= characters && text.length <= bytes) return false;
@@ -115,6 +126,11 @@ export function exceeds(text: Uint8Array, { characters, bytes }: Limit): boolean
 /** The columns' names as SQL takes them. */
 export function listOf(columns: readonly Expected[]): string {
   return columns.map(({ name }) => quoteName(name)).join(', ');
+}
+
+export function additionOf(qualified: string, columns: readonly Expected[]): string {
+  const definition = columns.map((column) => `${quoteName(column.name)} ${column.definition}`).join(', ');
+  return `ALTER TABLE ${qualified} ADD COLUMN ${definition}`;
 }
 
 export function creationOf(qualified: string, columns: readonly Expected[]): string {

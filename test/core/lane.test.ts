@@ -156,6 +156,36 @@ describe('a lane', () => {
     expect(await metric('hookline_batches_landed_total')).to.equal(3);
   });
 
+  it('asks a destination whose looks are billed once, right before it writes first, and not for a conflict again', async () => {
+    let looks = 0;
+    const newestBatch = async () => {
+      looks++;
+      return { id: randomUUID(), serial: 70 };
+    };
+    Object.assign(destination, { billsLooks: true, newestBatch });
+    lane.wake();
+    await lane.looked;
+    await runs();
+    expect(looks, 'while nothing is due').to.equal(0);
+    await accept('"a"');
+    const failures = () => metric('hookline_load_failures_total');
+    await eventually('it has tried again', async () => {
+      lane.wake();
+      return (await failures()) >= 3 || undefined;
+    });
+    expect(lane.status).to.include({ state: 'halted' });
+    expect(lane.status.error).to.include('hookline spool accept out');
+    const check = new OriginGuard(spool).check(outlet, abort.signal);
+    expect(String(await check.catch((error: unknown) => error))).to.include('hookline spool accept out');
+    expect([looks, destination.tried.length]).to.deep.equal([1, 0]);
+    expect(await spool.serials?.accept('out')).to.equal(true);
+    await empty();
+    await accept('"b"');
+    await empty();
+    expect(destination.bodies).to.deep.equal(['"a"', '"b"']);
+    expect(looks).to.equal(2);
+  });
+
   describe('while it writes a batch', () => {
     let reads: number;
 

@@ -242,6 +242,43 @@ describe('the snowflake destination, on the emulator fakesnow', () => {
     expect(others).to.deep.equal([]);
   });
 
+  it('adds to a ledger of before where batches are from, or says that it may not, and goes on', async () => {
+    const ledger = '__ledger_of_before';
+    const quoted = 'test.public."__LEDGER_OF_BEFORE"';
+    const options = { ...server.options, ledger };
+    const [, table] = await ready(options);
+    const narrow = `CREATE OR REPLACE TABLE ${quoted} (BATCH_ID VARCHAR, TABLE_NAME VARCHAR, ROW_COUNT NUMBER(38, 0),
+      BYTES NUMBER(38, 0), LANDED_AT TIMESTAMP_LTZ DEFAULT CURRENT_TIMESTAMP())`;
+    await server.run(narrow);
+    const spool = '0123456789ab';
+    const from = (serial: number) => ({ ...makeBatch(table, [makeRow()]), origin: { spool, serial } });
+    const warnings: string[] = [];
+    const logger = { ...silent, warn: (_: object, text: string) => void warnings.push(text) };
+    const writer = new SnowflakeDestination(config.parse(options), logger, new ProcessMetrics());
+    opened.push(writer);
+    await writer.open(never);
+    const body = { success: false, code: '003001', message: 'no right', data: { sqlState: '42501' } };
+    server.faults.next('ALTER TABLE', { status: 200, body }, 2);
+    for (let n = 0; n < 2; n++) await writer.ensureTable(table, never);
+    await writer.write(from(1), never);
+    server.faults.forget();
+    expect(await writer.newestBatch(spool, never)).to.equal(undefined);
+    expect(server.faults.seen.filter((sql) => !sql.startsWith('SHOW'))).to.deep.equal([]);
+    expect(warnings.length, 'once').to.equal(1);
+    expect(warnings[0]).to.match(
+      /no columns SPOOL and SERIAL \(.*no right.*run: ALTER TABLE .*"__LEDGER_OF_BEFORE" ADD COLUMN "SPOOL" .*, "SERIAL"/,
+    );
+    await writer.ensureTable(table, never);
+    const second = from(2);
+    await writer.write(second, never);
+    expect(await writer.newestBatch(spool, never)).to.deep.equal({ id: second.id, serial: 2 });
+    expect(await writer.newestBatch('another', never)).to.equal(undefined);
+    expect(server.faults.seen.some((sql) => sql.startsWith('ALTER SESSION SET LOCK_TIMEOUT = 3'))).to.equal(
+      true,
+    );
+    expect(warnings.length).to.equal(1);
+  });
+
   it('leaves no file in the stage, also after a try that was cut', async () => {
     const [destination, table] = await ready();
     const batch = makeBatch(table, [makeRow()]);

@@ -25,6 +25,8 @@ const described: Readonly<Record<string, readonly (readonly [string, string])[]>
     ['ROW_COUNT', 'FIXED'],
     ['BYTES', 'FIXED'],
     ['LANDED_AT', 'TIMESTAMP_LTZ'],
+    ['SPOOL', 'TEXT'],
+    ['SERIAL', 'FIXED'],
   ],
   __HOOKLINE_BATCHES_LOCK: [['TURN', 'FIXED']],
 };
@@ -123,7 +125,7 @@ export class SnowflakeDouble {
       return rowset(
         ...columns.map(([column_name, type]) => ({
           column_name,
-          data_type: JSON.stringify({ type, ...length, nullable: false }),
+          data_type: JSON.stringify({ type, ...length, nullable: ['SPOOL', 'SERIAL'].includes(column_name) }),
           kind: 'COLUMN',
         })),
       );
