@@ -3,7 +3,16 @@ import type { Permission } from './grants.js';
 import { checkName, ledgerName } from './name.js';
 import { type BigqueryOptions, isAnonymous } from './options.js';
 import type { Service } from './service.js';
-import { chartColumns, chartTable, ledgerColumns, ledgerTable, misfit, type Table } from './table.js';
+import {
+  chartColumns,
+  chartTable,
+  hasOrigins,
+  ledgerColumns,
+  ledgerTable,
+  misfit,
+  type Table,
+  withOrigins,
+} from './table.js';
 
 interface DatasetResource {
   readonly location?: string;
@@ -56,6 +65,26 @@ export class Dataset {
     const there = await this.fits(table, signal);
     if (withLedger) await this.#ensure(ledgerName, ledgerTable(this.#options), signal);
     if (there === undefined) await this.#ensure(table, chartTable(this.#options), signal);
+  }
+
+  /** Whether the ledger has columns for where a batch is from. */
+  async notesOrigins(signal: AbortSignal): Promise<boolean> {
+    const ledger = await this.fits(ledgerName, signal);
+    return ledger !== undefined && hasOrigins(ledger);
+  }
+
+  /** Adds to a ledger of before the columns for that. */
+  async addOrigins(signal: AbortSignal): Promise<void> {
+    const ledger = await this.fits(ledgerName, signal);
+    if (ledger === undefined) return;
+    const call = {
+      doing: 'adding columns',
+      permission: 'bigquery.tables.update',
+      method: 'PATCH',
+      path: `/datasets/${this.#options.dataset}/tables/${ledgerName}`,
+      body: withOrigins(ledger),
+    } as const;
+    await this.#service.call(call, signal);
   }
 
   /** The table, when it is there. @throws ConfigError when it has another shape */

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Batch, Destination, Row, TableName, TimeRange } from 'hookline/plugin';
+import type { Batch, Destination, Logger, Row, TableName, TimeRange } from 'hookline/plugin';
 import { Dataset } from './dataset.js';
 import { GivenUp } from './given-up.js';
 import { Jobs } from './jobs.js';
 import { Landing } from './landing.js';
 import { checkName, ledgerName } from './name.js';
 import { type BigqueryOptions, isStreaming } from './options.js';
+import { Origins } from './origins.js';
 import { Queries } from './queries.js';
 import { Service } from './service.js';
 import type { Statistics } from './statistics.js';
@@ -16,22 +17,28 @@ const [patience, upload] = [10_000, 200];
 
 /** A dataset that rows land in, and what is asked of it; how a batch lands is `Landing`. */
 export class BigqueryDestination implements Destination {
+  readonly billsLooks = true;
+  /** Absent by `load-job`, which has no ledger. */
+  readonly newestBatch?: NonNullable<Destination['newestBatch']>;
   readonly #isStreaming: boolean;
   readonly #service: Service;
   readonly #dataset: Dataset;
   readonly #jobs: Jobs;
   readonly #streams: Streams;
   readonly #queries: Queries;
+  readonly #origins: Origins;
   readonly #landing: Landing;
   readonly #givenUp = new GivenUp();
 
-  constructor(options: BigqueryOptions, statistics: Statistics) {
+  constructor(options: BigqueryOptions, statistics: Statistics, logger: Logger) {
     this.#isStreaming = isStreaming(options);
     this.#service = new Service(options, statistics);
     this.#dataset = new Dataset(options, this.#service);
     this.#jobs = new Jobs(this.#service, statistics, options.labels);
     this.#streams = new Streams(options, statistics);
     this.#queries = new Queries(options, this.#service, statistics);
+    this.#origins = new Origins(this.#dataset, this.#queries, logger);
+    if (this.#isStreaming) this.newestBatch = (spool, signal) => this.#origins.newest(spool, signal);
     this.#landing = new Landing({
       options,
       statistics,
@@ -40,6 +47,7 @@ export class BigqueryDestination implements Destination {
       jobs: this.#jobs,
       streams: this.#streams,
       queries: this.#queries,
+      origins: this.#origins,
     });
   }
 
@@ -52,6 +60,7 @@ export class BigqueryDestination implements Destination {
 
   async ensureTable(table: TableName, signal: AbortSignal): Promise<void> {
     await this.#dataset.ensureTable(table, this.#isStreaming, signal);
+    if (this.#isStreaming) await this.#origins.ensure(signal);
   }
 
   async check(tables: readonly TableName[], signal: AbortSignal): Promise<void> {

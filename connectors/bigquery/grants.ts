@@ -6,6 +6,7 @@ export type Permission =
   | 'bigquery.tables.create'
   | 'bigquery.tables.get'
   | 'bigquery.tables.getData'
+  | 'bigquery.tables.update'
   | 'bigquery.tables.updateData';
 
 export interface Place {

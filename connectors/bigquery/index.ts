@@ -27,5 +27,6 @@ export default definePlugin({
           hint: 'use 90s or more, or `method: storage-write`, which lands within seconds',
         }
       : undefined,
-  create: (options, get) => new BigqueryDestination(options, new Statistics(get(keys.metrics))),
+  create: (options, get) =>
+    new BigqueryDestination(options, new Statistics(get(keys.metrics)), get(keys.logger)),
 });

@@ -5,6 +5,7 @@ import { type Attempt, hasFailed, type Jobs } from './jobs.js';
 import { isTooLong, uploadOf } from './json-rows.js';
 import { ledgerName, quoteText } from './name.js';
 import { type BigqueryOptions, isStreaming } from './options.js';
+import type { Origins } from './origins.js';
 import { encodedLength } from './proto-rows.js';
 import type { Queries } from './queries.js';
 import type { Service } from './service.js';
@@ -25,6 +26,7 @@ export interface LandingParts {
   readonly jobs: Jobs;
   readonly streams: Streams;
   readonly queries: Queries;
+  readonly origins: Origins;
 }
 
 /**
@@ -42,8 +44,9 @@ export class Landing {
   readonly #jobs: Jobs;
   readonly #streams: Streams;
   readonly #queries: Queries;
+  readonly #origins: Origins;
 
-  constructor({ options, statistics, service, dataset, jobs, streams, queries }: LandingParts) {
+  constructor({ options, statistics, service, dataset, jobs, streams, queries, origins }: LandingParts) {
     this.#options = options;
     this.#statistics = statistics;
     this.#service = service;
@@ -51,6 +54,7 @@ export class Landing {
     this.#jobs = jobs;
     this.#streams = streams;
     this.#queries = queries;
+    this.#origins = origins;
   }
 
   /** Resolves once every row of the batch is in its table, once. */
@@ -98,8 +102,11 @@ export class Landing {
       }
       const values = [batch.id, batch.table, stream].map(quoteText).join(', ');
       const ledger = `\`${this.#service.project}\`.\`${this.#options.dataset}\`.\`${ledgerName}\``;
-      const query = `INSERT INTO ${ledger} (batch_id, table_name, stream, \`rows\`, \`bytes\`, fixed_at)
-        VALUES (${values}, ${batch.rows.length}, ${batch.bytes}, CURRENT_TIMESTAMP())`;
+      const origin = this.#origins.of(batch);
+      const from = origin === undefined ? '' : `, ${quoteText(origin.spool)}, ${origin.serial}`;
+      const columns = `batch_id, table_name, stream, \`rows\`, \`bytes\`, fixed_at${from && ', spool, serial'}`;
+      const query = `INSERT INTO ${ledger} (${columns})
+        VALUES (${values}, ${batch.rows.length}, ${batch.bytes}, CURRENT_TIMESTAMP()${from})`;
       return await this.#jobs.query(batch.id, n, this.#dataset.location, query, signal);
     } catch (error) {
       throw this.#instructed(error, `writing to ${batch.table}`, batch.table);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chart, type Row, type TimeRange } from 'hookline/plugin';
-import { quoteName, quoteText } from './name.js';
+import { chart, type NewestBatch, type Row, type TimeRange } from 'hookline/plugin';
+import { ledgerName, quoteName, quoteText } from './name.js';
 import type { BigqueryOptions } from './options.js';
 import type { Service } from './service.js';
 import type { Statistics } from './statistics.js';
@@ -71,6 +71,18 @@ export class Queries {
     for await (const rows of this.#pages(query, location, signal, mostForALook)) {
       if (rows.length > 0) yield rows.map(([id]) => id ?? '');
     }
+  }
+
+  /** Of the batches of a spool in the ledger the one with the highest serial. */
+  async newest(spool: string, location: string, signal: AbortSignal): Promise<NewestBatch | undefined> {
+    const { dataset } = this.#options;
+    const [newest] = await this.#read(
+      `SELECT batch_id, serial FROM \`${this.#service.project}\`.\`${dataset}\`.\`${ledgerName}\`
+        WHERE spool = ${quoteText(spool)} AND serial IS NOT NULL ORDER BY serial DESC LIMIT 1`,
+      location,
+      signal,
+    );
+    return newest && { id: newest[0] ?? '', serial: Number(newest[1]) };
   }
 
   /** Whether a row is in the table. @param since milliseconds since the epoch: it has not landed before */

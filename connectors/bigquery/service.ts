@@ -11,7 +11,7 @@ export interface Call {
   readonly doing: string;
   /** What a refusal is for want of. */
   readonly permission?: Permission;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PATCH';
   /** Below the project: `/jobs`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;

@@ -38,6 +38,12 @@ export const ledgerColumns: readonly Expected[] = [
   { name: 'fixed_at', types: ['TIMESTAMP'] },
 ];
 
+/** Of the ledger, in one that was made before there were serials not there yet: where a batch is from. */
+export const originColumns: readonly Expected[] = [
+  { name: 'spool', types: ['STRING'] },
+  { name: 'serial', types: ['INTEGER', 'INT64'] },
+];
+
 /** Why rows of these columns cannot go into the table; `undefined` when they can. */
 export function misfit(table: Table, expected: readonly Expected[]): string | undefined {
   const kind = table.type ?? 'TABLE';
@@ -56,6 +62,20 @@ export function misfit(table: Table, expected: readonly Expected[]): string | un
     if (mode === 'REQUIRED' && !known) faults.push(`${name} is REQUIRED, and nobody fills it`);
   }
   return faults.length === 0 ? undefined : faults.join(', ');
+}
+
+/** Whether the ledger has columns for where a batch is from. */
+export function hasOrigins(ledger: Table): boolean {
+  return misfit(ledger, [...ledgerColumns, ...originColumns]) === undefined;
+}
+
+/** The schema of a ledger with those of these columns that it lacks. */
+export function withOrigins({ schema }: Table): object {
+  const fields = schema?.fields ?? [];
+  const missing = originColumns.filter(({ name }) =>
+    fields.every((field) => field.name?.toLowerCase() !== name),
+  );
+  return { schema: { fields: [...fields, ...fieldsOf(missing)] } };
 }
 
 /** The resource of a table for rows. The API calls a FLOAT64 by its old name. */
@@ -78,7 +98,7 @@ export function chartTable({ table, labels }: BigqueryOptions): object {
 export function ledgerTable({ labels }: BigqueryOptions): object {
   return {
     description: 'The batches that Hookline has landed by write streams',
-    schema: { fields: fieldsOf(ledgerColumns) },
+    schema: { fields: fieldsOf([...ledgerColumns, ...originColumns]) },
     labels,
   };
 }

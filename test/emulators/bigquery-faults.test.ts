@@ -7,6 +7,7 @@ import { BigqueryDestination } from '../../connectors/bigquery/destination.js';
 import plugin from '../../connectors/bigquery/index.js';
 import { config } from '../../connectors/bigquery/options.js';
 import { Statistics } from '../../connectors/bigquery/statistics.js';
+import { silent } from '../../core/conformance/instantiate.js';
 import { ProcessMetrics } from '../../core/metrics.js';
 import { project, TestBigquery } from '../support/bigquery.js';
 import { rowsOf } from '../support/bigquery-subject.js';
@@ -98,6 +99,10 @@ describe('the bigquery destination, with faults between it and goccy/bigquery-em
     await destination.write(batch, never);
     await (await ready()).write(batch, never);
     await holds(batch);
+  });
+
+  it('notes none by load-job, which has no ledger, and does not say that it could tell', () => {
+    expect(make({ method: 'load-job' }).newestBatch).to.equal(undefined);
   });
 
   for (const method of methods) {
@@ -291,7 +296,7 @@ describe('the bigquery destination, with faults between it and goccy/bigquery-em
     const metrics = new ProcessMetrics();
     for (const method of methods) {
       const options = config.parse(optionsWith({ method }));
-      const destination = new BigqueryDestination(options, new Statistics(metrics));
+      const destination = new BigqueryDestination(options, new Statistics(metrics), silent);
       opened.push(destination);
       await destination.open(never);
       await destination.ensureTable('leads', never);
