@@ -17,6 +17,7 @@ const brokenSpools: Readonly<Record<string, Expected>> = {
   },
   'settles-in-parts': {
     fails: [
+      'keeps where it landed, and forgets what it is told to',
       'keeps a receipt of each row that lands, and finds it',
       'loses and doubles nothing when the loader is killed at every step',
     ],

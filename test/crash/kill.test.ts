@@ -27,6 +27,8 @@ const leads: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> = {
     await sleep(1500);
     await scene.server.stop();
   },
+  'halt.revived': (scene) => scene.halt(),
+  'halt.ended': (scene) => scene.halt(),
   'row.reviving': (scene) => scene.server.cli('dead', 'replay', '--all'),
   'row.revived': (scene) => scene.server.cli('dead', 'replay', '--all'),
 };
@@ -103,7 +105,12 @@ describe('killed under load', function () {
       Object.values(verdicts).reduce((n, one) => n + pick(one), 0);
     scoreboard.add(what, times, { lost: sum(({ lost }) => lost), doubled: sum(({ doubled }) => doubled) });
     scoreboard.add('requests acked meanwhile, each in two warehouses', acks);
-    expect(verdicts).to.deep.equal({ postgres: faultless, duckdb: faultless });
+    const { reordered, ...others } = verdicts.postgres;
+    expect(reordered).to.be.at.most(scene.putBack);
+    expect({ ...verdicts, postgres: { ...others, reordered: 0 } }).to.deep.equal({
+      postgres: faultless,
+      duckdb: faultless,
+    });
     expect(acks).to.be.greaterThan(atLeast);
     expect(scene.complaints).to.deep.equal([]);
   }

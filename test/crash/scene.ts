@@ -13,10 +13,13 @@ import { acksIn, finishedLogs, Judge, type Known, notesOf, type Verdict } from '
 
 export const table = 'rows';
 
+/** Rows that Postgres refuses alike before it counts as at fault: few, so that it is halted soon. */
+const haltAfter = 20;
+
 /** Short batches, so that there are many; DuckDB's file is closed between two of them. */
 const sections = `spool: { type: lmdb, path: ./spool, maxSize: 256MiB }
 destinations:
-  warehouse: { type: postgres, url: "\${DATABASE_URL}", flush: { rows: 500, every: 50ms } }
+  warehouse: { type: postgres, url: "\${DATABASE_URL}", haltAfter: ${haltAfter}, flush: { rows: 500, every: 50ms } }
   local: { type: duckdb, path: ./warehouse.duckdb, releaseAfter: 20ms, flush: { rows: 1000, every: 200ms } }
 pipelines:
   1: { destination: [warehouse, local], table: ${table} }
@@ -39,6 +42,7 @@ export class Scene {
   readonly #postgres: TestPostgres;
   readonly #known: Known[] = [];
   readonly #programs: Program[] = [];
+  #halts = 0;
   #token: TestToken | undefined;
 
   private constructor(server: Hookline, folder: string, database: string, postgres: TestPostgres) {
@@ -138,6 +142,31 @@ export class Scene {
     await writeFile(join(this.#folder, 'armed', step), String(pass));
   }
 
+  /** How many rows were dead for a while, at most, so that they landed behind later ones. */
+  get putBack(): number {
+    return this.#halts * (haltAfter - 1);
+  }
+
+  /** Postgres refuses every row until its lane is halted, and takes them again. */
+  async halt(): Promise<void> {
+    this.#halts++;
+    const drop = `ALTER TABLE ${table} DROP CONSTRAINT IF EXISTS nothing`;
+    const alter = (text: string) => this.#postgres.sql(this.#database, text);
+    await alter(`${drop}, ADD CONSTRAINT nothing CHECK (false) NOT VALID`);
+    try {
+      await eventually('the lane is halted', async () => {
+        const lanes = await this.server.json<{ destination: string; state: string }[]>('pipelines');
+        return (
+          lanes.some(({ destination, state }) => destination === 'warehouse' && state === 'halted') ||
+          undefined
+        );
+      });
+    } finally {
+      await alter(drop);
+    }
+    await this.server.cli('check');
+  }
+
   /** Resolves when a process has died at the step. @param lead leads to it, once the server runs */
   async hit(step: string, lead?: (scene: Scene) => Promise<unknown>): Promise<void> {
     const armed = join(this.#folder, 'armed', step);
@@ -155,7 +184,7 @@ export class Scene {
         }
         return undefined;
       },
-      30_000,
+      90_000,
     );
     await rm(`${armed}.hit`);
     await this.heal();

@@ -213,7 +213,7 @@ describe('the journal of the lmdb spool', () => {
       }
     }
     for (const spool of spools) await spool.check(AbortSignal.timeout(1000));
-  });
+  }).timeout(60_000); // It flushes 216 MB.
 
   it('is read by several at once, each record once', async () => {
     const views = await Promise.all([open(), open(), open()]);
