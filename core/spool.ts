@@ -175,8 +175,11 @@ export interface Spool {
   /** The lanes that hold anything, sealed or not. Called some ten times a second: cheap when idle. */
   pending(): Promise<LaneId[]>;
 
-  /** The oldest batch of the lane that is not settled: what a crash or an outage left. Or the newest one. */
-  sealed(lane: LaneId, which?: 'oldest' | 'newest'): Promise<SealedBatch | undefined>;
+  /**
+   * The oldest batch of the lane that is not settled: what a crash or an outage left. Or the newest one, or the one
+   * that is so many before the newest.
+   */
+  sealed(lane: LaneId, which?: 'oldest' | 'newest' | number): Promise<SealedBatch | undefined>;
 
   /**
    * The oldest records that are not in a sealed batch, about in the order of time; changes nothing. Also asked for

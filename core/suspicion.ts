@@ -44,6 +44,8 @@ export class Suspicion {
   #halt: Halt | undefined;
   #isRead = false;
   #looks = 0;
+  /** Of the batches between the first and the newest, which one was tried last, counted from the newest. */
+  #between = 0;
 
   /** @param most how many rows in a row may be refused alike until the lane is halted */
   constructor(lane: LaneId, table: string, spool: Spool, most: number) {
@@ -92,28 +94,42 @@ export class Suspicion {
     const id = beyond.rows[0]?.requestId;
     const isTried = halt.beyond === id;
     if (!(await isTaken(beyond, write))) {
-      if (!isTried && id !== undefined) await this.#note({ ...halt, beyond: id });
+      const isNewest = (await this.#spool.sealed(this.#lane, 'newest'))?.id === beyond.id;
+      if (!isTried && isNewest && id !== undefined) await this.#note({ ...halt, beyond: id });
       throw this.#fault(halt);
     }
     if (isTried) return this.#heal(halt, beyond);
     // Somebody may have mended the table between the two; the one behind is then written again under its id.
     if (await isTaken(first, write)) return this.#heal(halt, first);
+    const newest = await this.#spool.sealed(this.#lane, 'newest');
+    const isOther = newest?.rows.length === 1 && newest.rows[0]?.requestId === halt.beyond;
+    if (newest !== undefined && isOther && (await isTaken(newest, write))) return this.#heal(halt, newest);
     if (first.rows.length === 1) await this.#spool.settle(first, { reason: halt.reason });
     await this.#end(beyond);
     return { landed: beyond, revived: undefined };
   }
 
   /**
-   * A row from behind those that were refused: the newest that is sealed. What comes meanwhile is sealed more and more
-   * rarely, as each time some batches more are left lying.
+   * A row from behind those that were refused: the newest that is sealed, and every other time the last one of a batch
+   * between, in turn, as the newest may be a bad one, and nothing may come behind it. What comes meanwhile is sealed
+   * more and more rarely, as each time some batches more are left lying.
    */
   async #beyond(first: SealedBatch, seal: Hands['seal']): Promise<SealedBatch | undefined> {
-    let last = await this.#spool.sealed(this.#lane, 'newest');
+    const at = (place: number) => this.#spool.sealed(this.#lane, place);
+    const newest = await at(0);
     const isTime = this.#looks > 1 && (this.#looks & (this.#looks - 1)) === 0;
-    if (last?.id === first.id || isTime) last = (await seal()) ?? last;
+    let last = newest?.id === first.id || isTime ? await seal() : undefined;
+    let place = 0;
+    if (last === undefined && this.#looks % 2 === 0) {
+      place = this.#between + 1;
+      last = await at(place);
+      if (last === undefined || last.id === first.id) [place, last] = [0, undefined];
+      this.#between = place;
+    }
+    last ??= newest;
     while (last !== undefined && last.rows.length > 1 && last.id !== first.id) {
       await this.#spool.split(last);
-      last = await this.#spool.sealed(this.#lane, 'newest');
+      last = await at(place);
     }
     return last?.id === first.id || last?.rows[0]?.damaged === true ? undefined : last;
   }

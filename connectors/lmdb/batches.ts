@@ -61,10 +61,6 @@ export class Batches {
     return this.#read(lane, 1)[0];
   }
 
-  last(lane: LaneId): BatchEntry | undefined {
-    return this.list(lane).at(-1);
-  }
-
   find(lane: LaneId, id: string): BatchEntry | undefined {
     return this.list(lane).find((entry) => entry.id === id);
   }

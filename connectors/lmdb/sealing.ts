@@ -53,10 +53,13 @@ export class Sealing {
     this.#logger = logger;
   }
 
-  /** The oldest batch of a lane, or the newest, with its rows as they were sealed. */
-  async end(lane: LaneId, which: 'oldest' | 'newest'): Promise<SealedBatch | undefined> {
+  /** The oldest batch of a lane, or the newest, or one so many before that, with its rows as they were sealed. */
+  async unsettled(lane: LaneId, which: 'oldest' | 'newest' | number): Promise<SealedBatch | undefined> {
     for (;;) {
-      const entry = which === 'oldest' ? this.#batches.first(lane) : this.#batches.last(lane);
+      const entry =
+        which === 'oldest'
+          ? this.#batches.first(lane)
+          : this.#batches.list(lane).at(-1 - (which === 'newest' ? 0 : which));
       if (entry === undefined) return undefined;
       const batch = this.#load(lane, entry);
       if (batch.rows.length > 0) return batch;

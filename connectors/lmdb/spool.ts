@@ -101,8 +101,11 @@ export class LmdbSpool implements Spool {
     return lanes;
   }
 
-  async sealed(lane: LaneId, which: 'oldest' | 'newest' = 'oldest'): Promise<SealedBatch | undefined> {
-    return this.#read().sealing.end(lane, which);
+  async sealed(
+    lane: LaneId,
+    which: 'oldest' | 'newest' | number = 'oldest',
+  ): Promise<SealedBatch | undefined> {
+    return this.#read().sealing.unsettled(lane, which);
   }
 
   async read(lane: LaneId, limits: BatchLimits): Promise<StoredRecord[]> {

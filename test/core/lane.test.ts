@@ -648,6 +648,16 @@ describe('a lane', () => {
       expect(await metric('hookline_dead_letters_total')).to.equal(12);
     });
 
+    it('goes on where such rows lie between them, and nothing comes any more', async () => {
+      destination.refuses = (row) => (isBad(row) ? refusal('23514') : undefined);
+      const bodies = await acceptAll([...bad(5), '1', '2', '"bad last"', '"bad too"']);
+      await halts();
+      await empty();
+      await runs();
+      expect(destination.bodies).to.have.members(['1', '2']);
+      expect(await dead()).to.have.members(bodies.filter((body) => body.startsWith('"bad')));
+    });
+
     it('goes on as soon as such a row comes', async () => {
       destination.refuses = (row) => (isBad(row) ? refusal('23514') : undefined);
       const bodies = await acceptAll(bad(7));

@@ -24,6 +24,12 @@ export function splittingClaims(claim: SpoolClaim): Claim[] {
         const first = await spool.sealed(lane);
         if (first === undefined) throw new Error('nothing is sealed after a split');
         same('the rows of the first half', first.rows.length, 4);
+        const ends = await Promise.all([0, 1, 2, 3].map((place) => spool.sealed(lane, place)));
+        same(
+          'the batches, counted from the newest',
+          ends.map((batch) => batch?.rows.length),
+          [5, 3, 4, undefined],
+        );
         await spool.split(first);
         const parts = [];
         for (let part = await spool.sealed(lane); part !== undefined; part = await spool.sealed(lane)) {
