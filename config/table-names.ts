@@ -1,7 +1,11 @@
 import type { Destinations } from './destinations.js';
 import type { Path } from './path.js';
+import type { DestinationInstance } from './schema.js';
 import type { Source } from './source.js';
 import { type Entry, pointOf } from './tree.js';
+
+/** What a destination calls its ledger that has no option for it. */
+const usualLedger = '__hookline_batches';
 
 interface Name {
   readonly table: string;
@@ -11,7 +15,7 @@ interface Name {
 
 /**
  * The names of tables in each destination. Two pipelines may share a table, under the same name; under two
- * names that the warehouse takes for one they would share it without anybody's knowing.
+ * names that the warehouse takes for one they would share it without anybody's knowing. Nobody may have the ledger's.
  */
 export class TableNames {
   readonly #source: Source;
@@ -30,7 +34,13 @@ export class TableNames {
     if (entry === undefined) return;
     const at = pointOf(entry);
     for (const destination of destinations) {
-      const fold = this.#destinations.sound.get(destination)?.plugin.foldTable;
+      const instance = this.#destinations.sound.get(destination);
+      const fold = instance?.plugin.foldTable;
+      if (instance !== undefined && isLedger(table, instance)) {
+        const message = `the table in which \`${destination}\` notes the batches that have landed`;
+        this.#source.report(at, [...path, 'table'], message, 'choose another name');
+        return;
+      }
       if (fold === undefined) continue;
       const names = this.#names.get(destination) ?? new Map<string, Name>();
       this.#names.set(destination, names);
@@ -44,4 +54,10 @@ export class TableNames {
       }
     }
   }
+}
+
+function isLedger(table: string, { plugin, options }: DestinationInstance): boolean {
+  const { foldTable: fold = (name: string) => name } = plugin;
+  const chosen = options instanceof Object && 'ledger' in options ? options.ledger : undefined;
+  return fold(table) === fold(typeof chosen === 'string' ? chosen : usualLedger);
 }

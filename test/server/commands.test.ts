@@ -396,6 +396,7 @@ pipelines:
     await server.configure(
       configuration
         .replace('releaseAfter: 200ms', 'releaseAfter: 60s')
+        .replace('type: duckdb,', 'type: duckdb, ledger: batches,')
         .replace('table: two', 'table: __hookline_batches'),
     );
     const { code, stdout } = await server.cli('check');
