@@ -40,6 +40,12 @@ async function accept(session: Session, name: string): Promise<boolean> {
       exitCodes.usage,
     );
   }
+  if (outlet.destination.newestBatch === undefined) {
+    throw new CommandError(
+      `${name} does not note where its batches are from, so nothing tells whether this spool was restored or copied: what waits for it lands in any case`,
+      exitCodes.usage,
+    );
+  }
   if (await spool.serials.accept(name)) return true;
   const signal = AbortSignal.timeout(askTimeout);
   await outlet.open(signal);

@@ -94,6 +94,9 @@ describe('a spool that was restored from a backup', function () {
     expect(await count('local', 'one')).to.equal(4);
     expect((await server.cli('spool', 'accept', 'same')).code).to.equal(0);
     await post('3');
+    const untold = await server.cli('spool', 'accept', 'lake');
+    expect([untold.code, untold.stdout]).to.deep.equal([2, '']);
+    expect(untold.stderr).to.match(/lake does not note where its batches are from/);
     const explained = await server.cli('explain', '4');
     expect(explained.stdout.replace(/\s+/g, ' ')).to.match(
       /In lake, nothing tells a spool that was restored/,
