@@ -68,6 +68,11 @@ export class Session {
     const known = [...this.config.pipelines.keys()].join(', ') || 'none';
     throw new CommandError(`there is no pipeline ${id}; there are: ${known}`, exitCodes.usage);
   }
+
+  /** The spool may still hold something of a pipeline that is removed: an unknown one is wrong where nothing is found. */
+  expectFound(count: number, pipeline: string | undefined): void {
+    if (count === 0 && pipeline !== undefined) this.pipeline(pipeline);
+  }
 }
 
 /** A command tells its errors itself. */

@@ -31,6 +31,7 @@ export function dead(program: Command): void {
         for await (const page of deadPages(await session.spool(), filterOf(options))) {
           letters.push(...page.map(summary));
         }
+        session.expectFound(letters.length, options.pipeline);
         if (options.json) printJson(letters);
         else show(letters);
       }),
@@ -67,6 +68,7 @@ export function dead(program: Command): void {
         if (!process.stdout.isTTY) progress.update(count);
       }
       progress.finish();
+      session.expectFound(count, options.pipeline);
     }),
   );
 
@@ -146,6 +148,7 @@ function each(
     await take(named.flat());
     if (requests.length === 0) for await (const page of deadPages(spool, filter)) await take(page);
     progress.finish();
+    session.expectFound(count, options.pipeline);
     print(`${counted(count, 'dead letter', 'dead letters')} ${done}`);
   });
 }

@@ -36,6 +36,7 @@ export function discards(program: Command): void {
     .action((options: Options) =>
       Session.run(options.config, async (session) => {
         const entries = options.held ? await listHeld(session, options) : await listNewest(session, options);
+        session.expectFound(entries.length, options.pipeline);
         if (options.json) printJson(entries);
         else {
           printTable(
@@ -159,7 +160,9 @@ function each(
     const isAll = requests.length === 0 && Object.keys(filter).length === 0;
     const progress = new Progress(done, isAll ? (await quarantine.counts()).held : undefined);
     let count = 0;
+    let met = 0;
     const take = async (some: readonly HeldDiscard[]) => {
+      met += some.length;
       const taken = await Promise.all(some.map((one) => act(one, quarantine, session)));
       count += taken.filter(Boolean).length;
       progress.update(count);
@@ -168,6 +171,7 @@ function each(
     await take(named.flat());
     if (requests.length === 0) for await (const page of heldPages(quarantine, filter)) await take(page);
     progress.finish();
+    session.expectFound(met, options.pipeline);
     print(`${counted(count, 'discard', 'discards')} ${done}${rest()}`);
   });
 }

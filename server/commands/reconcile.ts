@@ -37,8 +37,15 @@ export function reconcile(program: Command): void {
     .addOption(limitOption(100, 'request ids named of each kind'))
     .addOption(configOption())
     .addOption(jsonOption())
-    .action((id: string, options: Options) =>
-      Session.run(options.config, async (session) => {
+    .action((id: string, options: Options) => {
+      const { from, to } = options;
+      if (from !== undefined && to !== undefined && from >= to) {
+        throw new CommandError(
+          'no time lies between --from and --to: --from has to be the earlier',
+          exitCodes.usage,
+        );
+      }
+      return Session.run(options.config, async (session) => {
         const spool = await session.spool();
         const reports: Report[] = [];
         for (const outlet of outletsOf(session, id, options)) {
@@ -48,8 +55,8 @@ export function reconcile(program: Command): void {
         else for (const report of reports) for (const line of linesOf(report)) print(line);
         if (reports.some(({ missing, doubled }) => (options.acknowledge ? 0 : missing) + doubled > 0))
           process.exitCode = exitCodes.differs;
-      }),
-    );
+      });
+    });
 }
 
 function timeOption(flags: string, description: string): Option {
