@@ -13,8 +13,8 @@ import { RetryableError } from '../../core/index.js';
  * - statement_timeout and transaction_timeout (Postgres 17): a large batch would be tried again for ever;
  * - client_min_messages: a warning at COMMIT says that no standby has it, see `commit`;
  * - synchronous_commit: off, a crash of the server would lose rows that we had settled; local, a failover;
- * - lock_timeout: a lock that someone holds on the table would hold the lane, and say nothing of it; one of a
- *   millisecond would be tried again for ever.
+ * - lock_timeout: a lock that someone holds on the table would hold the lane, and say nothing of it; with one of a
+ *   millisecond a batch would be tried again for ever. A role's own stays from 100 ms to 10 s.
  */
 const settings = `
   SET LOCAL tcp_keepalives_idle = 30;
@@ -22,11 +22,12 @@ const settings = `
   SET LOCAL tcp_keepalives_count = 3;
   SET LOCAL statement_timeout = 0;
   SET LOCAL client_min_messages = warning;
-  SET LOCAL lock_timeout = '10s';
   SELECT pg_catalog.set_config('transaction_timeout', '0', true)
    WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL;
   SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
-   WHERE pg_catalog.current_setting('synchronous_commit') IN ('off', 'local')`;
+   WHERE pg_catalog.current_setting('synchronous_commit') IN ('off', 'local');
+  SELECT pg_catalog.set_config('lock_timeout', '10s', true)
+   WHERE pg_catalog.current_setting('lock_timeout')::pg_catalog.interval NOT BETWEEN '100ms' AND '10s'`;
 
 /** One that stands still in a write frees the batch's row in the ledger; a millisecond would end a slow one. */
 export const begin = `BEGIN ISOLATION LEVEL READ COMMITTED; ${settings};

@@ -22,7 +22,7 @@ pipelines:
 `;
 
 describe('slow senders', function () {
-  this.timeout(180_000);
+  this.timeout(400_000);
   let rig: Rig;
   let attackers: ChildProcess;
 

@@ -21,7 +21,7 @@ pipelines:
 type Rows = readonly Record<string, unknown>[];
 
 describe('the commands', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let server: Hookline;
 
   beforeEach(async () => {

@@ -19,10 +19,12 @@ describe('strangers', function () {
       `spool: { type: lmdb, path: ./data/spool${spool} }
 destinations:
   out: { type: memory }
+  later: { type: memory, flush: { rows: 1000000, bytes: 1GiB, every: 1h } }
 pipelines:
   1: { destination: out, table: one }
   2: { destination: out, table: two, limit: { requests: 3 } }
   3: { destination: out, table: three, paused: true }
+  4: { destination: later, table: four }
 `,
       { webhooks: `, trustedProxies: [loopback], limits: { ${limits} }${more}` },
     );
@@ -183,7 +185,7 @@ pipelines:
       const told: Told[] = [];
       for (let n = 0; n < count; n += 5) {
         told.push(
-          ...(await Promise.all([1, 2, 3, 4, 5].map(() => ask(queryOf(3, stranger()), address(), body)))),
+          ...(await Promise.all([1, 2, 3, 4, 5].map(() => ask(queryOf(4, stranger()), address(), body)))),
         );
       }
       return told;
@@ -214,13 +216,13 @@ pipelines:
     const body = JSON.stringify('x'.repeat(30_000));
     const from = '2001:db8:7::1';
     const statuses: number[] = [];
-    for (let n = 0; n < 20; n++) statuses.push((await ask(queryOf(3, stranger()), from, body)).status);
+    for (let n = 0; n < 20; n++) statuses.push((await ask(queryOf(4, stranger()), from, body)).status);
     expect(statuses).to.deep.equal([...Array(4).fill(200), ...Array(16).fill(503)]);
-    expect((await ask(queryOf(3, stranger()), '2001:db8:7:ffff::9', body)).status, 'its network').to.equal(
+    expect((await ask(queryOf(4, stranger()), '2001:db8:7:ffff::9', body)).status, 'its network').to.equal(
       503,
     );
     for (let n = 0; n < 20; n++) {
-      expect((await ask(queryOf(3, stranger()), address(), body)).status).to.equal(200);
+      expect((await ask(queryOf(4, stranger()), address(), body)).status).to.equal(200);
     }
   });
 
