@@ -1,6 +1,6 @@
 import type { LaneState } from './lane-status.js';
 import type { Labels, Metrics } from './metrics.js';
-import type { Depth, DiscardReason, SealedBatch } from './spool.js';
+import { type Depth, type DiscardReason, discardReasons, type SealedBatch } from './spool.js';
 
 const states: readonly LaneState[] = ['running', 'paused', 'retrying', 'halted'];
 
@@ -49,6 +49,7 @@ export class LaneMetrics {
     for (const count of [this.#rows, this.#bytes, this.#batches, this.#dead, this.#failures]) {
       count.add(0, labels);
     }
+    for (const reason of discardReasons) this.#discards.add(0, { ...labels, reason });
   }
 
   landed(batch: SealedBatch): void {

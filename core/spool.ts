@@ -65,12 +65,15 @@ export interface SealedBatch {
   readonly origin?: Origin;
 }
 
-export type DiscardReason =
-  | 'unknown key'
-  | 'wrong token'
-  | 'deactivated token'
-  | 'expired token'
-  | 'token not allowed on this pipeline';
+export const discardReasons = [
+  'unknown key',
+  'wrong token',
+  'deactivated token',
+  'expired token',
+  'token not allowed on this pipeline',
+] as const;
+
+export type DiscardReason = (typeof discardReasons)[number];
 
 /** A record of the batch that failed authentication. */
 export interface Discard {

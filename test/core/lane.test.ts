@@ -20,7 +20,7 @@ import { OriginGuard } from '../../core/origin-guard.js';
 import { Outlet } from '../../core/outlet.js';
 import type { DestinationPolicy, Pipeline } from '../../core/pipeline.js';
 import { digestOf } from '../../core/request.js';
-import { laneId, type Spool } from '../../core/spool.js';
+import { discardReasons, laneId, type Spool } from '../../core/spool.js';
 import { eventually } from '../support/hookline.js';
 import { ScriptedDestination } from '../support/scripted-destination.js';
 import { ScriptedTokens } from '../support/scripted-tokens.js';
@@ -358,6 +358,12 @@ describe('a lane', () => {
         lane: id,
       });
       expect(await metric('hookline_discards_total', { reason: 'wrong token' })).to.equal(1);
+    });
+
+    it('has a series of discards at 0 for each reason', async () => {
+      const found = (await metrics.json()).find(({ name }) => name === 'hookline_discards_total');
+      const series = found?.values.map(({ labels, value }) => [labels['reason'], value]);
+      expect(series).to.deep.equal(discardReasons.map((reason) => [reason, 0]));
     });
 
     it('looks a token up anew for what is released, however short ago it was asked about', async () => {
