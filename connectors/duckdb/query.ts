@@ -5,7 +5,7 @@ import {
   StatementType,
 } from '@duckdb/node-api';
 import type { QueryResult } from '../../core/destination.js';
-import { messageOf, PermanentError } from '../../core/errors.js';
+import { PermanentError } from '../../core/errors.js';
 import { ResultSize } from '../../core/result-size.js';
 import { faultOf } from './errors.js';
 import { toJson } from './json.js';
@@ -70,9 +70,12 @@ async function prepare(connection: DuckDBConnection, sql: string): Promise<DuckD
   } catch (error) {
     if (error instanceof PermanentError) throw error;
     const fault = faultOf(error);
-    throw new PermanentError(fault?.message ?? `there is no statement in it: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new PermanentError(
+      fault?.message ?? 'there is no statement in it: write a SELECT, SHOW or EXPLAIN',
+      {
+        cause: error,
+      },
+    );
   }
   if (!readOnly.includes(statement.statementType)) {
     statement.destroySync();

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { AdminClient } from '../cli/admin-client.js';
 import { CommandError } from '../cli/exit.js';
 import { configOption } from '../cli/options.js';
-import { print } from '../cli/output.js';
+import { counted, print } from '../cli/output.js';
 import { Progress } from '../cli/progress.js';
 import { Session } from '../cli/session.js';
 import { lanesOf } from './pipelines.js';
@@ -19,7 +19,7 @@ export function drain(program: Command): void {
           throw new CommandError('no server runs, so nothing lands; start one with hookline serve');
         }
         const landed = await wait(session, pipeline);
-        print(`${landed} records landed, nothing waits`);
+        print(`${counted(landed, 'record', 'records')} landed, nothing waits`);
       }),
     );
 }
@@ -50,7 +50,9 @@ async function wait(session: Session, pipeline: string | undefined): Promise<num
         (lane) =>
           `${lane.pipeline}/${lane.destination} is ${lane.state}${lane.lastError === undefined ? '' : `: ${lane.lastError}`}`,
       );
-      throw new CommandError(`${waiting} records wait in lanes that land nothing: ${why.join('; ')}`);
+      throw new CommandError(
+        `${counted(waiting, 'record waits', 'records wait')} in lanes that land nothing: ${why.join('; ')}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 250));
   }

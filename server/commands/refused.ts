@@ -36,7 +36,7 @@ export function refused(program: Command): void {
 
 function show(found: readonly Refusal[]): void {
   if (found.length === 0 && process.stdout.isTTY) {
-    print('Nothing was refused since the server was started.');
+    print('Nothing was refused since the ack workers were started: what one refused goes with it.');
     return;
   }
   printTable(

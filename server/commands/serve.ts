@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { configOption } from '../cli/options.js';
 import { Recruit } from '../recruit.js';
 import { type RoleName, roles } from '../roles/role.js';
@@ -8,11 +8,10 @@ export function serve(program: Command): void {
     .command('serve')
     .description('take webhooks in and land them')
     .addOption(configOption())
-    .option(
-      '--role <roles>',
-      'all, or some of ack, load and admin, separated by commas',
-      rolesOf,
-      new Set<RoleName>(roles),
+    .addOption(
+      new Option('--role <roles>', 'all, or some of ack, load and admin, separated by commas')
+        .argParser(rolesOf)
+        .default(new Set<RoleName>(roles), 'all'),
     )
     .option('--welcome', 'mint a token and print a command that posts with it')
     .action(async (options) => {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import { mint } from '../../core/mint.js';
-import type { Token } from '../../core/token-store.js';
+import type { Token, TokenStore } from '../../core/token-store.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { age, paint, print, printJson, printTable } from '../cli/output.js';
@@ -50,7 +50,9 @@ export function tokens(program: Command): void {
       .addOption(configOption())
       .action((key: string, options: { config: string }) =>
         Session.run(options.config, async (session) => {
-          await (await session.tokens()).setActive(key.toLowerCase(), active);
+          const store = await session.tokens();
+          await expectKnown(store, key.toLowerCase());
+          await store.setActive(key.toLowerCase(), active);
           print(`${key.toLowerCase()} is ${active ? 'active' : 'deactivated'}`);
         }),
       );
@@ -71,8 +73,15 @@ async function remove(session: Session, key: string): Promise<void> {
     const { name } = session.config.tokens.plugin;
     throw new CommandError(`token store ${name} deletes no tokens; deactivate it`, exitCodes.usage);
   }
+  await expectKnown(store, key);
   await store.delete(key);
   print(`${key} is deleted; what was posted with it, and has not been judged yet, is discarded`);
+}
+
+/** A key that is mistyped is no fault of the configuration, as which a store would report it. */
+async function expectKnown(store: TokenStore, key: string): Promise<void> {
+  if ((await store.find(key)) !== undefined) return;
+  throw new CommandError(`there is no token with the key ${key}; hookline tokens list shows their keys`);
 }
 
 async function create(session: Session, options: CreateOptions): Promise<void> {

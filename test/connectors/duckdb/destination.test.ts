@@ -693,6 +693,16 @@ describe('the duckdb destination', () => {
       });
     }
 
+    it('says of a text without a statement that there is none', async () => {
+      for (const text of ['', ' ', '-- nothing', ';']) {
+        const error = await refused(query(text));
+        expect([instructionOf(error), error.message], text).to.deep.equal([
+          'permanent',
+          'warehouse: there is no statement in it: write a SELECT, SHOW or EXPLAIN',
+        ]);
+      }
+    });
+
     it('reads and writes no other file', async () => {
       for (const text of [
         "SELECT * FROM read_csv('/etc/passwd')",
