@@ -362,6 +362,12 @@ pipelines:
     });
   });
 
+  it('takes any path', async () => {
+    for (const path of ['/hooks', '/hooks/', '//a/%20/835213']) {
+      expect((await post(`${path}?${good}`, '{}')).status, path).to.equal(200);
+    }
+  });
+
   it('takes a target without a path, however it is sent', async () => {
     const chunked = 'Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n';
     const plain = 'Content-Length: 2\r\n\r\n{}';
