@@ -472,7 +472,7 @@ pipelines:
     const exported = lines.map((line) => JSON.parse(line) as Rows[number]);
     expect(exported.map((letter) => letter['requestId'])).to.deep.equal([first, second]);
     expect(exported[0]).to.deep.equal(shown[0]);
-    const none = await server.cli('dead', 'export', '--pipeline', '2');
+    const none = await server.cli('dead', 'export', '--destination', 'local');
     expect([none.code, none.stdout]).to.deep.equal([0, '']);
     expect((await server.cli('dead', 'drop', String(first))).stdout).to.equal('1 dead letter dropped\n');
     expect((await server.cli('dead', 'drop', String(first))).code).to.equal(1);
