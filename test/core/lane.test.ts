@@ -152,6 +152,7 @@ describe('a lane', () => {
     await empty();
     expect(destination.bodies).to.deep.equal(bodies);
     expect(destination.tried).to.have.length(3);
+    await lane.stopped();
     expect(await metric('hookline_rows_landed_total')).to.equal(20);
     expect(await metric('hookline_batches_landed_total')).to.equal(3);
   });
