@@ -26,7 +26,7 @@ export class RetryableError extends InstructionError {
   /** Milliseconds that the warehouse asks to wait, if it said. */
   readonly delay: number | undefined;
 
-  constructor(message: string, options?: ErrorOptions & { readonly delay?: number }) {
+  constructor(message: string, options?: ErrorOptions & Pick<Said, 'delay'>) {
     super('retry', message, options);
     this.delay = options?.delay;
   }
@@ -44,7 +44,7 @@ export class PermanentError extends InstructionError {
   /** The warehouse's own code of the refusal, such as Postgres's `23514`; by it alike refusals are told. */
   readonly code: string | undefined;
 
-  constructor(message: string, options?: ErrorOptions & { readonly code?: string }) {
+  constructor(message: string, options?: ErrorOptions & Pick<Said, 'code'>) {
     super('permanent', message, options);
     this.code = options?.code;
   }
@@ -77,6 +77,31 @@ export class FencedError extends InstructionError {
   constructor(message: string, options?: ErrorOptions) {
     super('fenced', message, options);
   }
+}
+
+/** What an instruction says besides its message. */
+export interface Said {
+  /** Of a `RetryableError`. */
+  readonly delay?: number | undefined;
+  /** Of a `PermanentError`. */
+  readonly code?: string | undefined;
+}
+
+const kinds: Readonly<Record<Instruction, new (message: string, options?: ErrorOptions & Said) => Error>> = {
+  retry: RetryableError,
+  permanent: PermanentError,
+  config: ConfigError,
+  overloaded: OverloadedError,
+  fenced: FencedError,
+};
+
+/** An instruction made anew: under another message, or in another process. */
+export function instructionError(
+  instruction: Instruction,
+  message: string,
+  options?: ErrorOptions & Said,
+): Error {
+  return new kinds[instruction](message, options);
 }
 
 /** What an error tells the engine to do; `undefined` for one that is no instruction, so a bug. */

@@ -1,13 +1,5 @@
 import { isPromise } from 'node:util/types';
-import {
-  ConfigError,
-  FencedError,
-  type Instruction,
-  instructionOf,
-  OverloadedError,
-  PermanentError,
-  RetryableError,
-} from './errors.js';
+import { instructionError, instructionOf, type Said } from './errors.js';
 
 /**
  * The instance of a plugin, whose instructions begin with its name: `warehouse: no such table`. So no
@@ -41,26 +33,7 @@ function isReason(error: unknown, signal: unknown): boolean {
 function withName(error: unknown, name: string): unknown {
   const instruction = instructionOf(error);
   if (instruction === undefined) return error;
-  const { message, delay, code } = error as Error & Told;
+  const { message, delay, code } = error as Error & Said;
   if (message.startsWith(`${name}: `)) return error;
-  const Kind = kinds[instruction];
-  return new Kind(`${name}: ${message}`, {
-    cause: error,
-    ...(delay !== undefined && { delay }),
-    ...(code !== undefined && { code }),
-  });
+  return instructionError(instruction, `${name}: ${message}`, { cause: error, delay, code });
 }
-
-/** What an instruction says besides its message. */
-interface Told {
-  readonly delay?: number;
-  readonly code?: string;
-}
-
-const kinds: Readonly<Record<Instruction, new (message: string, options: ErrorOptions & Told) => Error>> = {
-  retry: RetryableError,
-  permanent: PermanentError,
-  config: ConfigError,
-  overloaded: OverloadedError,
-  fenced: FencedError,
-};

@@ -1,11 +1,4 @@
-import {
-  ConfigError,
-  type Instruction,
-  instructionOf,
-  messageOf,
-  PermanentError,
-  RetryableError,
-} from '../../core/errors.js';
+import { type Instruction, instructionError, instructionOf, messageOf } from '../../core/errors.js';
 
 /** An error as one process tells it to another. */
 export interface Told {
@@ -28,9 +21,7 @@ export function tell(error: unknown): Told {
 }
 
 export function toldError({ instruction, message, code, stack }: Told): Error {
-  if (instruction === 'config') return new ConfigError(message);
-  if (instruction === 'permanent') return new PermanentError(message, code === undefined ? {} : { code });
-  if (instruction !== undefined) return new RetryableError(message);
+  if (instruction !== undefined) return instructionError(instruction, message, { code });
   const error = new Error(message);
   if (stack !== undefined) error.stack = stack;
   return error;
