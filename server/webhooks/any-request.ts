@@ -238,7 +238,9 @@ export class AnyRequest {
     const { upgrade } = request.headers;
     const whole = request.complete || !hasBody(request);
     const isShort = whole || (!waits && (lengthOf(request) ?? Number.POSITIVE_INFINITY) <= dropped);
-    if (reply === replies.malformed || upgrade !== undefined || !isShort)
+    // Where the connection ends anyway, `node:http` would close it while the body is still coming.
+    const ends = !whole && (this.closing || !response.shouldKeepAlive);
+    if (reply === replies.malformed || upgrade !== undefined || !isShort || ends)
       this.#last.end(request.socket, response);
     this.#answer(response, reply);
     if (whole) request.resume();

@@ -54,7 +54,8 @@ pipelines:
       }
     };
     await Promise.all(Array.from({ length: atOnce }, one));
-    expect([server.pid, ...(await server.children())], 'a process ended').to.deep.equal(before);
+    // The read process is started by the first query.
+    expect([server.pid, ...(await server.children())], 'a process ended').to.include.deep.members(before);
     expect((await server.admin('/ready')).status).to.equal(200);
     expect(good).to.be.greaterThan(requests / 40);
     expect(server.output).not.to.match(/TypeError|ReferenceError|RangeError/);

@@ -177,17 +177,46 @@ describe('what the head decides', () => {
     });
   });
 
-  it('reads little of a body that it refuses, and its answer is not lost', async () => {
-    const server = new AnyRequest(
-      makeIngest(),
-      new BodyBudget({ total: 1e9, client: 1e9 }, 16),
-      maxBody,
-    ).server(times);
+  /** @returns its port, and what it accepts */
+  async function serve(any: AnyRequest): Promise<{ readonly port: number; readonly accepted: Socket[] }> {
+    const server = any.server(times);
     const accepted: Socket[] = [];
     server.prependListener('connection', (socket) => accepted.push(socket));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     closers.push(async () => server.close());
-    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    return { port: (server.address() as AddressInfo).port, accepted };
+  }
+
+  const anyRequest = () =>
+    new AnyRequest(makeIngest(), new BodyBudget({ total: 1e9, client: 1e9 }, 16), maxBody);
+
+  for (const [name, head, closing] of [
+    ['Connection: close', 'PATCH / HTTP/1.1\r\nHost: a\r\nConnection: Close', false],
+    ['HTTP/1.0', 'PATCH / HTTP/1.0', false],
+    ['a server that stops', 'PATCH / HTTP/1.1\r\nHost: a', true],
+  ] as const) {
+    it(`resets no connection while a refused body still comes: ${name}`, async () => {
+      const any = anyRequest();
+      any.closing = closing;
+      const { port } = await serve(any);
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      const errors: Error[] = [];
+      socket.on('error', (error) => errors.push(error)).resume();
+      socket.write(`${head}\r\nContent-Length: 40\r\n\r\n`);
+      // The answer is here, and the server's side is closed.
+      await once(socket, 'end');
+      for (let sent = 0; sent < 40 && errors.length === 0; sent++) {
+        await new Promise((resolve) => socket.write('x', resolve));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(errors).to.deep.equal([]);
+      socket.destroy();
+    });
+  }
+
+  it('reads little of a body that it refuses, and its answer is not lost', async () => {
+    const { port, accepted } = await serve(anyRequest());
+    const socket = connect(port, '127.0.0.1');
     let answer = '';
     socket
       .on('error', () => undefined)
