@@ -165,15 +165,16 @@ export class Supervisor {
     return outcome ?? { orphans: [], unfinished: false, troubled: [], looked: this.#load === undefined };
   }
 
-  /** Why requests cannot be accepted now; empty when they can. */
+  /** Why requests cannot be accepted now, and which processes hang; empty when all is well. */
   async faults(): Promise<string[]> {
-    const looks = this.#acks.map(async ({ name, channel }) => {
-      if (channel === undefined) return `${name} is not running`;
-      return channel.ask('health', undefined, 5000).then(() => undefined, messageOf);
-    });
-    const hung = this.#watchdog.faults();
-    const found = hung.length > 0 ? hung : await Promise.all(looks);
-    return [...new Set(found.filter((fault) => fault !== undefined))];
+    const looks = this.#acks
+      .filter((ack) => !this.#watchdog.isSilent(ack))
+      .map(async ({ name, channel }) => {
+        if (channel === undefined) return `${name} is not running`;
+        return channel.ask('health', undefined, 5000).then(() => undefined, messageOf);
+      });
+    const found = (await Promise.all(looks)).filter((fault) => fault !== undefined);
+    return [...new Set([...this.#watchdog.faults(), ...found])];
   }
 
   /**
