@@ -7,6 +7,8 @@ export interface Attempts {
   /** How many processes have died while they wrote the batch. */
   deaths(batch: string): number;
   begin(batch: string): void;
+  /** A process that wrote the batch for this one has died: it counts as if this one had. */
+  died(batch: string): void;
   /** @param over it has landed, died or was split: it is never written again */
   end(batch: string, over: boolean): void;
 }

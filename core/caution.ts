@@ -11,12 +11,13 @@ const patience = 10_000;
 const suspectFrom = 2;
 
 /**
- * The load process of all lanes dies again and again while it writes a batch: it is too large for the memory, or its
- * SDK crashes at it. Which batch that was is known by the spool's note of what is being written.
+ * A process dies again and again while it writes a batch, the load process of all lanes or one that a destination has
+ * for itself: the batch is too large for the memory, or an SDK crashes at it. Which batch that was is known by the
+ * spool's note of what is being written, or by the error.
  *
  * Such a batch may have landed, its process killed before it took note of that; to write its rows under other ids
  * would then double them. So it is divided only where the destination says that it has not landed and never will:
- * where a write happens in this very process and so ended with it, as a file that is put into its place. One that is
+ * where a write happens in the process that died and so ended with it, as a file that is put into its place. One that is
  * written by a server, which may have the COMMIT still before it, cannot say so. There the same batch is written
  * again, less and less often, so that the other lanes go on. Whatever a process has died at is written alone, with no
  * other lane's batch in memory: so it has the most room, and the next death tells which of several it was.
@@ -74,7 +75,7 @@ export class Caution {
   tell(batch: SealedBatch): string {
     const { id, rows, bytes } = batch;
     return (
-      `the load process died ${this.deaths(batch)} times while it wrote batch ${id} of ${rows.length === 1 ? '1 row' : `${rows.length} rows`} and ` +
+      `a process died ${this.deaths(batch)} times while it wrote batch ${id} of ${rows.length === 1 ? '1 row' : `${rows.length} rows`} and ` +
       `${formatBytes(bytes)}, perhaps for want of memory`
     );
   }
@@ -88,6 +89,13 @@ export class Caution {
       const outcome = await running;
       isOver = true;
       return outcome;
+    } catch (error) {
+      if ((error as { readonly killed?: boolean }).killed) {
+        this.#attempts?.died(id);
+        // With it every try has ended.
+        this.#written.delete(id);
+      }
+      throw error;
     } finally {
       this.#running.delete(running);
       this.#attempts?.end(id, isOver);

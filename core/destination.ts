@@ -85,7 +85,8 @@ export interface Destination {
   write(batch: Batch, signal: AbortSignal): Promise<void>;
 
   /**
-   * Optional, for a destination whose writes happen in this process and end with it: whether the batch has landed.
+   * Optional, for a destination whose writes happen in this process, or in one of its own, and end with that: whether
+   * the batch has landed.
    * `true` says what a `write` that resolves says: it survives a power cut, also where a killed process wrote it.
    * `false` promises that no try of a process that is dead can land it any more. A server that may have such a try
    * still before it cannot promise that. The engine divides a batch at which process after process has died.

@@ -25,10 +25,13 @@ export abstract class InstructionError extends Error {
 export class RetryableError extends InstructionError {
   /** Milliseconds that the warehouse asks to wait, if it said. */
   readonly delay: number | undefined;
+  /** The write was in a process of its own, which has died of it: see `hasLanded` of a destination. */
+  readonly killed: boolean;
 
-  constructor(message: string, options?: ErrorOptions & Pick<Said, 'delay'>) {
+  constructor(message: string, options?: ErrorOptions & Pick<Said, 'delay' | 'killed'>) {
     super('retry', message, options);
     this.delay = options?.delay;
+    this.killed = options?.killed ?? false;
   }
 }
 
@@ -83,6 +86,7 @@ export class FencedError extends InstructionError {
 export interface Said {
   /** Of a `RetryableError`. */
   readonly delay?: number | undefined;
+  readonly killed?: boolean | undefined;
   /** Of a `PermanentError`. */
   readonly code?: string | undefined;
 }

@@ -42,7 +42,7 @@ export class LaneMetrics {
     this.#letters = metrics.gauge('hookline_lane_dead_letters', 'Dead letters that lie in the spool', names);
     this.#killed = metrics.gauge(
       'hookline_lane_batch_deaths',
-      'How often the load process died while it wrote the batch that is next',
+      'How often a process died while it wrote the batch that is next',
       names,
     );
     // Whoever alarms on an increase misses the first of something that was not there before.

@@ -33,7 +33,7 @@ function isReason(error: unknown, signal: unknown): boolean {
 function withName(error: unknown, name: string): unknown {
   const instruction = instructionOf(error);
   if (instruction === undefined) return error;
-  const { message, delay, code } = error as Error & Said;
+  const { message, delay, killed, code } = error as Error & Said;
   if (message.startsWith(`${name}: `)) return error;
-  return instructionError(instruction, `${name}: ${message}`, { cause: error, delay, code });
+  return instructionError(instruction, `${name}: ${message}`, { cause: error, delay, killed, code });
 }

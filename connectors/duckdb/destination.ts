@@ -41,6 +41,7 @@ const staging = '__hookline_staging';
  */
 export class DuckDBDestination implements Destination {
   readonly #options: DuckDBOptions;
+  readonly #beforeCommit: () => void;
   #attached: Promise<Database> | undefined;
   #database: Database | undefined;
   /** Tables that take the chart as it is, or not, as of that opening of the file. */
@@ -49,8 +50,10 @@ export class DuckDBDestination implements Destination {
   /** Batches whose COMMIT failed: rows of theirs may be there without their entry in the ledger. */
   readonly #doubtful = new Set<string>();
 
-  constructor(options: DuckDBOptions) {
+  /** @param beforeCommit called in each write right before COMMIT, while this process holds the file's lock */
+  constructor(options: DuckDBOptions, beforeCommit = () => {}) {
     this.#options = options;
+    this.#beforeCommit = beforeCommit;
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -119,6 +122,7 @@ export class DuckDBDestination implements Destination {
       await this.#append(connection, batch, plain, signal);
       signal.throwIfAborted();
       failpoint?.('duckdb.appended');
+      this.#beforeCommit();
       const committing = connection.run('COMMIT');
       failpoint?.('duckdb.committing');
       await committing.catch((error: unknown) => {
@@ -128,6 +132,15 @@ export class DuckDBDestination implements Destination {
       failpoint?.('duckdb.committed');
     });
     this.#doubtful.delete(batch.id);
+  }
+
+  /** By the ledger. Who is here alone has the file's lock: whatever wrote before has ended, or is not there any more. */
+  async hasLanded({ id }: Pick<Batch, 'id'>, signal: AbortSignal): Promise<boolean> {
+    return await this.#opened.alone('looking into the ledger', signal, async (connection) => {
+      const ledger = this.#quote(this.#options.ledger);
+      const found = await connection.runAndReadAll(`FROM ${ledger} WHERE batch_id = '${id}'::UUID LIMIT 1`);
+      return found.currentRowCount > 0;
+    });
   }
 
   async newestBatch(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined> {

@@ -12,6 +12,7 @@ export interface EngineCalls {
   check(tables: readonly string[]): void;
   /** Its rows come by the pipe for rows, in the order of these calls. */
   write(batch: PackedBatch, rows?: Buffer): void;
+  hasLanded(batch: Pick<Batch, 'id'>): boolean;
   newestBatch(spool: string): NewestBatch | undefined;
   latest(table: string, limit: number): readonly Row[];
   query(sql: string, limit: number): QueryResult;

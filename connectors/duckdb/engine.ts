@@ -32,6 +32,7 @@ export interface Asker {
 interface Waiting {
   /** For whoever wants to know what ended the process: `a query`. */
   readonly during: string;
+  readonly call: EngineCall;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -47,6 +48,8 @@ const engines = new Map<string, Engine>();
 export class Engine {
   readonly #path: string;
   readonly #waiting = new Map<number, Waiting>();
+  /** Those that were killed from here, as a call did not end. */
+  readonly #givenUp = new WeakSet<ChildProcess>();
   #process: ChildProcess | undefined;
   #users = 0;
   #last = 0;
@@ -83,12 +86,15 @@ export class Engine {
     let late: NodeJS.Timeout | undefined;
     const cancel = () => {
       this.#send(child, { cancel: id });
-      late = setTimeout(() => child.kill('SIGKILL'), patience);
+      late = setTimeout(() => {
+        this.#givenUp.add(child);
+        child.kill('SIGKILL');
+      }, patience);
     };
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       const answer = new Promise<unknown>((resolve, reject) => {
-        this.#waiting.set(id, { during, resolve, reject });
+        this.#waiting.set(id, { during, call, resolve, reject });
       });
       this.#send(child, { id, ...asker, call, parts });
       if (rows !== undefined) pipeOf(child).write(rows);
@@ -117,7 +123,7 @@ export class Engine {
   }
 
   #start(): ChildProcess {
-    const child = fork(program, {
+    const child = fork(program, [String(process.pid)], {
       serialization: 'advanced',
       // Its standard output is this one's for tests to see that it is gone: it says nothing.
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
@@ -140,8 +146,11 @@ export class Engine {
     this.#process = undefined;
     const waiting = [...this.#waiting.values()];
     const during = [...new Set(waiting.map((each) => each.during))].join(' and ');
+    // Beside a question it is not known what it died of: a batch is not to blame for somebody's query.
+    const killed = !this.#givenUp.has(child) && waiting.every(({ call }) => call === 'write');
     for (const { reject } of waiting) {
-      reject(new RetryableError(`DuckDB ended unexpectedly (${why}) during ${during}; it is started again`));
+      const message = `DuckDB ended unexpectedly (${why}) during ${during}; it is started again`;
+      reject(new RetryableError(message, { killed }));
     }
   }
 

@@ -52,6 +52,16 @@ export class HostedDestination implements Destination {
     this.#scratch.giveBack(memory);
   }
 
+  async hasLanded({ id }: Batch, signal: AbortSignal): Promise<boolean> {
+    return await (await this.#opened).ask(
+      this.#asker,
+      'a look into the ledger',
+      'hasLanded',
+      [{ id }],
+      signal,
+    );
+  }
+
   async newestBatch(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined> {
     return await (await this.#opened).ask(
       this.#asker,

@@ -42,6 +42,11 @@ export class AttemptNotes implements Attempts {
     this.#write();
   }
 
+  died(batch: string): void {
+    this.#deaths.set(batch, this.deaths(batch) + 1);
+    this.#write();
+  }
+
   end(batch: string, over: boolean): void {
     this.#writing.delete(batch);
     if (over) this.#deaths.delete(batch);

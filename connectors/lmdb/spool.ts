@@ -213,6 +213,7 @@ export class LmdbSpool implements Spool {
   readonly attempts: Attempts = {
     deaths: (batch) => this.#open().attempts.deaths(batch),
     begin: (batch) => this.#open().attempts.begin(batch),
+    died: (batch) => this.#open().attempts.died(batch),
     end: (batch, over) => this.#parts.value?.attempts.end(batch, over),
   };
 

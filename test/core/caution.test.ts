@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Caution } from '../../core/caution.js';
 import { deferred } from '../../core/deferred.js';
+import { RetryableError } from '../../core/errors.js';
 import type { SealedBatch } from '../../core/spool.js';
 
 const batch = (id: string) => ({ id, rows: [], bytes: 0 }) as unknown as SealedBatch;
@@ -10,6 +11,7 @@ describe('a batch at which a process has died', () => {
     const caution = new Caution({
       deaths: (id) => (id === 'suspect' ? 1 : 0),
       begin: (id) => void events.push(`begin ${id}`),
+      died: (id) => void events.push(`died ${id}`),
       end: (id, over) => void events.push(`end ${id} ${over}`),
     });
     const events: string[] = [];
@@ -33,5 +35,22 @@ describe('a batch at which a process has died', () => {
     await caution.write(batch('meanwhile'), async () => {});
     again.resolve();
     await second;
+  });
+
+  it('counts also where that was one of the destination, and is then as never tried', async () => {
+    let deaths = 1;
+    const caution = new Caution({
+      deaths: () => deaths,
+      begin: () => undefined,
+      died: () => void deaths++,
+      end: () => undefined,
+    });
+    const fails = (error: Error) =>
+      caution.write(batch('large'), () => Promise.reject(error)).catch(() => undefined);
+    await fails(new RetryableError('down'));
+    expect([deaths, caution.isUntouched(batch('large'))]).to.deep.equal([1, false]);
+    await fails(new RetryableError('ended', { killed: true }));
+    expect([deaths, caution.isUntouched(batch('large'))]).to.deep.equal([2, true]);
+    expect(caution.isSuspect(batch('large'))).to.equal(true);
   });
 });

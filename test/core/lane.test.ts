@@ -771,7 +771,7 @@ describe('a lane', () => {
       destination.refuses = undefined;
       lane.wake();
       await eventually('it has halted', async () => lane.status.state === 'halted' || undefined);
-      expect(lane.status.error).to.match(/^the load process died 30 times while it wrote batch/);
+      expect(lane.status.error).to.match(/^a process died 30 times while it wrote batch/);
       expect(destination.tried).to.deep.equal([]);
       lane.hasten();
       await empty();
@@ -837,7 +837,7 @@ describe('a lane', () => {
       expect(destination.bodies).to.deep.equal([...bodies, ...more]);
       expect(destination.tried).not.to.include(whole);
       expect(said[0]).to.match(
-        /^the load process died 2 times while it wrote batch \S+ of 8 rows and 8B, .* halved/,
+        /^a process died 2 times while it wrote batch \S+ of 8 rows and 8B, .* halved/,
       );
     });
 
@@ -855,9 +855,7 @@ describe('a lane', () => {
       died = 12;
       lane.wake();
       await eventually('it has halted', async () => lane.status.state === 'halted' || undefined);
-      expect(lane.status.error).to.match(
-        /^the load process died 12 times .* by itself in 3s, .* more memory$/,
-      );
+      expect(lane.status.error).to.match(/^a process died 12 times .* by itself in 3s, .* more memory$/);
       expect(await metric('hookline_lane_batch_deaths')).to.equal(12);
       lane.hasten();
       await empty();

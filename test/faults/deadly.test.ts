@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { landedIn } from '../support/deadly-plugin.js';
@@ -12,21 +13,28 @@ const configuration = `plugins: [ ${JSON.stringify(plugin)} ]
 destinations:
   tells: { type: deadly, prefix: tells, tells: true, flush: { rows: 16, every: 10s } }
   silent: { type: deadly, prefix: silent, tells: false, flush: { rows: 16, every: 10s } }
+  owned: { type: duckdb, path: ./owned.duckdb, flush: { rows: 16, every: 10s } }
   local: { type: duckdb, path: ./warehouse.duckdb, flush: { every: 100ms } }
 pipelines:
   1: { destination: tells, table: rows }
   2: { destination: silent, table: rows }
   3: { destination: local, table: rows }
+  4: { destination: owned, table: rows }
 `;
 
-describe('a batch that kills the load process', function () {
+describe('a batch that kills its process', function () {
   this.timeout(240_000);
   let rig: Rig;
+  let armed: string;
 
   before(async () => {
-    rig = await Rig.start(configuration);
+    armed = await mkdtemp(join(tmpdir(), 'hookline-deadly-'));
+    rig = await Rig.start(configuration, { env: { HOOKLINE_FAILPOINTS: armed } });
   });
-  after(() => rig?.destroy());
+  after(async () => {
+    await rig?.destroy();
+    await rm(armed, { recursive: true });
+  });
 
   async function post(pipeline: string, count: number): Promise<string[]> {
     const answers = Array.from({ length: count }, async () => {
@@ -46,7 +54,39 @@ describe('a batch that kills the load process', function () {
     await alone('tells', ids);
     await rig.is(['1', 'tells'], 'running');
     expect(landed('tells')).to.deep.equal(ids.toSorted());
-    expect(rig.server.output).to.match(/the load process died 2 times while it wrote batch \S+ of 16 rows/);
+    expect(rig.server.output).to.match(/a process died 2 times while it wrote batch \S+ of 16 rows/);
+  });
+
+  it('is halved too where that is DuckDB of a file, of which the load process does not die', async () => {
+    const deadly = join(armed, 'duckdb.appended');
+    const load = async () => (await rig.server.children()).find(({ name }) => name === 'load process')?.pid;
+    const before = await load();
+    await writeFile(deadly, '1');
+    const ids = await post('4', 16);
+    await eventually(
+      'it is halved',
+      async () => {
+        if (/owned.*it has not landed, and is halved/.test(rig.server.output)) return true;
+        await writeFile(deadly, '1');
+        return undefined;
+      },
+      60_000,
+    );
+    await rm(deadly, { force: true });
+    await eventually(
+      'all have landed',
+      async () => (await rig.lane('4', 'owned')).records === 0 || undefined,
+      60_000,
+    );
+    expect(await load()).to.equal(before);
+    const { stdout } = await rig.server.cli(
+      'query',
+      'SELECT __kdd_request_id AS id FROM rows ORDER BY ALL',
+      '--destination',
+      'owned',
+      '--json',
+    );
+    expect((JSON.parse(stdout) as { id: string }[]).map(({ id }) => id)).to.deep.equal(ids.toSorted());
   });
 
   it('is told and rarely tried where nobody can say that; other lanes go on; with memory it lands once', async () => {
