@@ -10,8 +10,7 @@ import type { Config } from '../config/schema.js';
 import { builtins } from '../connectors/index.js';
 import type { ChartRow } from '../core/chart.js';
 import { Registry } from '../core/registry.js';
-import { helpsOf } from './support/helps.js';
-import { eventually, Hookline } from './support/hookline.js';
+import { eventually, Hookline, hookline } from './support/hookline.js';
 import { root } from './support/npm.js';
 import { blocksOf, writeConnector } from './support/pages.js';
 import { startPostgres, type TestPostgres } from './support/postgres.js';
@@ -118,8 +117,10 @@ describe('the README: its commands', function () {
         .slice(0, 2)
         .filter((word) => /^[a-z]+$/.test(word))
         .join(' ');
-    const asked = await helpsOf([...new Set([...lines].map(commandOf))]);
-    const helps = new Map(asked.map(({ command, stdout }) => [command, stdout]));
+    const helps = new Map<string, string>();
+    for (const command of new Set([...lines].map(commandOf))) {
+      helps.set(command, (await hookline(root, ...command.split(' '), '--help')).stdout);
+    }
     for (const line of lines) {
       const given = wordsOf(line);
       const help = helps.get(commandOf(line)) ?? '';

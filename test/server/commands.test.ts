@@ -9,7 +9,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { LmdbTokenStore } from '../../connectors/lmdb/token-store.js';
 import { mint } from '../../core/mint.js';
-import { helpsOf } from '../support/helps.js';
 import { eventually, Hookline, hookline } from '../support/hookline.js';
 
 const configuration = `destinations:
@@ -32,48 +31,43 @@ describe('the commands', function () {
 
   describe('how they are called', () => {
     it('each explain themselves with --help, and exit with 0', async () => {
-      const commands = ['serve', 'check', 'init', 'tokens create', 'tokens list', 'tokens activate'];
-      commands.push(
-        'tokens deactivate',
-        'tokens delete',
+      const words = ['tokens create', 'tokens list', 'tokens activate', 'tokens deactivate', 'tokens delete'];
+      words.push('dead list', 'dead show', 'dead replay', 'dead drop', 'dead export', 'new connector');
+      words.push('discards list', 'discards show', 'discards release', 'discards drop', 'schema', 'plugins');
+      words.push(
+        'serve',
+        'check',
+        'init',
         'pipelines',
         'send',
         'rows',
         'query',
         'drain',
         'compact',
-        'dead list',
-      );
-      commands.push(
-        'dead show',
-        'dead replay',
-        'dead drop',
-        'dead export',
-        'discards list',
         'request',
-        'reconcile',
-        'explain',
-        'reload',
-        'discards show',
-        'discards release',
-        'discards drop',
-        'schema',
-        'plugins',
-        'new connector',
       );
-      const helps = await helpsOf(commands);
-      expect(helps).to.have.length(commands.length);
-      for (const { command, code, stdout } of helps) {
+      words.push('reconcile', 'explain', 'reload', 'refused', 'spool accept');
+      for (const command of words) {
+        const { code, stdout } = await hookline(server.folder, ...command.split(' '), '--help');
         expect(code, command).to.equal(0);
         expect(stdout.startsWith(`Usage: hookline ${command} `), command).to.equal(true);
       }
-      const serve = helps.find(({ command }) => command === 'serve');
-      expect(serve?.stdout.replace(/\s+/g, ' ')).to.include('separated by commas (default: all)');
-      const alone = await hookline(server.folder, 'tokens', 'create', '--help');
-      expect([alone.code, alone.stdout]).to.deep.equal([
-        0,
-        helps.find(({ command }) => command === 'tokens create')?.stdout,
-      ]);
+      const { stdout } = await hookline(server.folder, 'serve', '--help');
+      expect(stdout.replace(/\s+/g, ' ')).to.include('separated by commas (default: all)');
+    });
+
+    it('print and exit as a process of their own', async () => {
+      for (const [code, message, ...args] of [
+        [0, /^1\tOne\tlocal\tone\tstopped\t.*\n2\tTwo\t.*\n$/, 'pipelines'],
+        [1, /^no server runs/, 'drain'],
+        [2, /^error: unknown command 'serv'/, 'serv'],
+        [78, /hookline\.yaml:\d+:26 .*pth/, 'pipelines'],
+      ] as const) {
+        if (code === 78) await server.configure('destinations:\n  local: { type: duckdb, pth: ./x }');
+        const { stdout, stderr, ...ended } = await server.spawnCli('', ...args);
+        expect([ended.code, code === 0 ? stderr : stdout], args[0]).to.deep.equal([code, '']);
+        expect(code === 0 ? stdout : stderr).to.match(message);
+      }
     });
 
     it('exit with 2 when they are called wrongly, and say what is wrong', async () => {

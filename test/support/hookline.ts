@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { LmdbTokenStore } from '../../connectors/lmdb/token-store.js';
 import { mint } from '../../core/mint.js';
+import { type Finished, runCli } from './cli.js';
 import { freePorts } from './free-ports.js';
 
 const mainFile = fileURLToPath(new URL('../../server/main.js', import.meta.url));
@@ -15,12 +16,6 @@ export interface Answer {
   readonly success: boolean;
   readonly error?: string;
   readonly data?: { readonly __kdd_request_id: string; readonly __kdd_request_unix_timestamp: number };
-}
-
-export interface Finished {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
 }
 
 export interface TestToken {
@@ -226,9 +221,16 @@ ${sections}`,
     return this.cliWith('', ...args);
   }
 
-  async cliWith(input: string | Buffer, ...args: string[]): Promise<Finished> {
-    const child = this.#spawn([...args, '--config', this.configFile]);
-    return finish(child, input);
+  cliWith(input: string | Buffer, ...args: string[]): Promise<Finished> {
+    // Which failpoints there are a process reads once.
+    if (this.env['HOOKLINE_FAILPOINTS'] !== undefined) return this.spawnCli(input, ...args);
+    const env = { ...process.env, ...this.env };
+    return runCli({ args: [...args, '--config', this.configFile], cwd: this.folder, env, input });
+  }
+
+  /** The same in a process of its own. */
+  spawnCli(input: string | Buffer, ...args: string[]): Promise<Finished> {
+    return finish(this.#spawn([...args, '--config', this.configFile]), input);
   }
 
   /** Runs a command that prints JSON. */
@@ -294,7 +296,7 @@ ${sections}`,
 
 /** Runs `hookline` in a folder, without a configuration of the test's own. */
 export function hookline(folder: string, ...args: string[]): Promise<Finished> {
-  return finish(spawn(process.execPath, [mainFile, ...args], { cwd: folder, stdio: 'pipe' }), '');
+  return runCli({ args, cwd: folder, env: process.env, input: '' });
 }
 
 function finish(child: ChildProcess, input: string | Buffer): Promise<Finished> {
