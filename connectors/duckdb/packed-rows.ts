@@ -9,7 +9,7 @@ export interface Layout {
   readonly bodyBytes: number;
 }
 
-/** Bytes of a row besides its id and its body: timestamp, lengths of both, and which key. */
+/** Bytes of a row besides its id and its body: timestamp, the id's length in UTF-16 units, the body's in bytes, and which key. */
 const fixed = 8 + 3 * 4;
 
 export function sizeOf({ count, idBytes, bodyBytes }: Layout): number {
@@ -31,39 +31,41 @@ export function layoutOf(rows: readonly Row[]): Layout {
 export function packRows(rows: readonly Row[], { count, keys, idBytes }: Layout, bytes: Buffer): void {
   const { timestamps, idLengths, bodyLengths, keyNumbers } = columnsOf(bytes, count);
   const numbers = new Map(keys.map((key, number) => [key, number]));
-  let id = count * fixed;
-  let at = id + idBytes;
+  let ids = '';
+  let at = count * fixed + idBytes;
   for (let row = 0; row < count; row++) {
     const { requestId, timestamp, key, body } = rows[row] as Row;
     timestamps[row] = timestamp;
-    const idLength = bytes.write(requestId, id);
-    idLengths[row] = idLength;
-    id += idLength;
+    ids += requestId;
+    idLengths[row] = requestId.length;
     keyNumbers[row] = numbers.get(key) as number;
     bodyLengths[row] = body.length;
     bytes.set(body, at);
     at += body.length;
   }
+  // All at once: one by one they would take as long as all else.
+  bytes.write(ids, count * fixed);
 }
 
 /** The rows' bodies are parts of the bytes. */
 export function unpackRows({ count, keys, idBytes }: Layout, bytes: Buffer): Row[] {
   const { timestamps, idLengths, bodyLengths, keyNumbers } = columnsOf(bytes, count);
-  let id = count * fixed;
-  let at = id + idBytes;
-  return Array.from(timestamps, (timestamp, row) => {
+  let id = 0;
+  let at = count * fixed + idBytes;
+  const ids = bytes.toString('utf8', count * fixed, at);
+  const rows: Row[] = [];
+  for (let row = 0; row < count; row++) {
     const idEnd = id + (idLengths[row] as number);
     const end = at + (bodyLengths[row] as number);
-    const key = keys[keyNumbers[row] as number] as string;
-    const unpacked = {
-      requestId: bytes.toString('utf8', id, idEnd),
-      timestamp,
-      key,
+    rows.push({
+      requestId: ids.slice(id, idEnd),
+      timestamp: timestamps[row] as number,
+      key: keys[keyNumbers[row] as number] as string,
       body: bytes.subarray(at, end),
-    };
+    });
     [id, at] = [idEnd, end];
-    return unpacked;
-  });
+  }
+  return rows;
 }
 
 function columnsOf({ buffer, byteOffset }: Buffer, count: number) {
