@@ -16,10 +16,8 @@ const suspectFrom = 2;
  * spool's note of what is being written, or by the error.
  *
  * Such a batch may have landed, its process killed before it took note of that; to write its rows under other ids
- * would then double them. So it is divided only where the destination says that it has not landed and never will:
- * where a write happens in the process that died and so ended with it, as a file that is put into its place. One that is
- * written by a server, which may have the COMMIT still before it, cannot say so. There the same batch is written
- * again, less and less often, so that the other lanes go on. Whatever a process has died at is written alone, with no
+ * would then double them. So it is divided only where the destination can retire it: say that it has not landed and
+ * never will. Where it cannot, the same batch is written again, less and less often, so that the other lanes go on. Whatever a process has died at is written alone, with no
  * other lane's batch in memory: so it has the most room, and the next death tells which of several it was.
  */
 export class Caution {

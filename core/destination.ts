@@ -42,6 +42,9 @@ export interface QueryResult {
   readonly truncated: boolean;
 }
 
+/** What became of a batch that is given up. */
+export type Retired = 'landed' | 'void';
+
 /**
  * A configured warehouse or data lake. Building one does no I/O; `open` does.
  *
@@ -85,13 +88,15 @@ export interface Destination {
   write(batch: Batch, signal: AbortSignal): Promise<void>;
 
   /**
-   * Optional, for a destination whose writes happen in this process, or in one of its own, and end with that: whether
-   * the batch has landed.
-   * `true` says what a `write` that resolves says: it survives a power cut, also where a killed process wrote it.
-   * `false` promises that no try of a process that is dead can land it any more. A server that may have such a try
-   * still before it cannot promise that. The engine divides a batch at which process after process has died.
+   * Optional: give a batch of two rows or more up, so that its rows may land under other ids. The engine divides a batch
+   * at which process after process has died.
+   * `landed` says what a `write` that resolves says: it survives a power cut, also where a killed process wrote it.
+   * `void` promises, as durably, that no try of a process that is dead lands it any more. Where writes end with their
+   * process, as of a file that it puts into its place, that is so anyway; where a server may have a COMMIT still before
+   * it, an entry of the batch without rows in the ledger makes it so, which waits for what is under way. A `write` that
+   * meets such an entry is refused with a `PermanentError`. Asked again, it says the same.
    */
-  hasLanded?(batch: Batch, signal: AbortSignal): Promise<boolean>;
+  retire?(batch: Batch, signal: AbortSignal): Promise<Retired>;
 
   /**
    * Optional, for a destination that notes in the step which stores a batch where it is from (`batch.origin`): of that

@@ -25,7 +25,7 @@ export abstract class InstructionError extends Error {
 export class RetryableError extends InstructionError {
   /** Milliseconds that the warehouse asks to wait, if it said. */
   readonly delay: number | undefined;
-  /** The write was in a process of its own, which has died of it: see `hasLanded` of a destination. */
+  /** The write was in a process of its own, which has died of it: see `retire` of a destination. */
   readonly killed: boolean;
 
   constructor(message: string, options?: ErrorOptions & Pick<Said, 'delay' | 'killed'>) {
@@ -51,6 +51,16 @@ export class PermanentError extends InstructionError {
     super('permanent', message, options);
     this.code = options?.code;
   }
+}
+
+/** For a `write` that finds its batch given up: its rows are in others, or will be. */
+export function retiredError({ table }: { readonly table: string }): PermanentError {
+  return new PermanentError(
+    `writing to ${table}: the batch was given up before, to land its rows in others`,
+    {
+      code: 'retired',
+    },
+  );
 }
 
 /**

@@ -1,7 +1,15 @@
 /** The public surface: `hookline/plugin`. What a connector imports, and nothing else. */
 export type { Attempts } from './attempts.js';
 export { type ChartRow, chart, fromChartRow, type Row, toChartRow } from './chart.js';
-export type { Batch, Compaction, Destination, QueryResult, TableName, TimeRange } from './destination.js';
+export type {
+  Batch,
+  Compaction,
+  Destination,
+  QueryResult,
+  Retired,
+  TableName,
+  TimeRange,
+} from './destination.js';
 export {
   ConfigError,
   FencedError,
@@ -11,6 +19,7 @@ export {
   OverloadedError,
   PermanentError,
   RetryableError,
+  retiredError,
 } from './errors.js';
 export type { Halt, Halts } from './halts.js';
 export { type Key, key, keys } from './keys.js';

@@ -175,15 +175,20 @@ export class Lane {
   async #divide(batch: SealedBatch): Promise<boolean> {
     const { spool, caution, outlet, pipeline, logger } = this.#parts;
     const told = caution.tell(batch);
-    const landed = await outlet.hasLanded(batchOf(batch, pipeline.table), this.#signals.abort);
-    if (landed === true) {
+    // One row cannot be divided: it is written again, which finds what has landed as well.
+    const isDivisible = batch.rows.length > 1;
+    const retired = isDivisible
+      ? await outlet.retire(batchOf(batch, pipeline.table), this.#signals.abort)
+      : undefined;
+    failpoint?.('batch.retired');
+    if (retired === 'landed') {
       await spool.settle(batch, 'landed', pipeline.table);
       caution.settled(batch);
       this.#landed(batch);
       return true;
     }
     if (this.#postponed === undefined) this.#divisor *= 2;
-    if (landed === false && batch.rows.length > 1) {
+    if (retired === 'void') {
       await spool.split(batch);
       caution.settled(batch);
       logger.error({}, `${told}: it has not landed, and is halved, as are the batches that follow`);

@@ -1,4 +1,4 @@
-import type { Batch, Destination, TableName } from './destination.js';
+import type { Batch, Destination, Retired, TableName } from './destination.js';
 import { ConfigError, instructionOf, messageOf, RetryableError } from './errors.js';
 import { writeQuantity } from './options.js';
 import type { DestinationPolicy } from './pipeline.js';
@@ -77,9 +77,9 @@ export class Outlet {
     return this.#limited(signal, async (limit) => this.destination.newestBatch?.(spool, limit));
   }
 
-  /** Whether a batch that only dead processes have written has landed; `undefined` where that cannot be told. */
-  async hasLanded(batch: Batch, signal: AbortSignal): Promise<boolean | undefined> {
-    return this.#limited(signal, async (limit) => this.destination.hasLanded?.(batch, limit));
+  /** Gives up a batch that only dead processes have written; `undefined` where the destination cannot. */
+  async retire(batch: Batch, signal: AbortSignal): Promise<Retired | undefined> {
+    return this.#limited(signal, async (limit) => this.destination.retire?.(batch, limit));
   }
 
   /**

@@ -1,7 +1,14 @@
 import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api';
 import type { Row } from '../../core/chart.js';
-import type { Batch, Destination, QueryResult, TableName, TimeRange } from '../../core/destination.js';
-import { ConfigError, PermanentError } from '../../core/errors.js';
+import type {
+  Batch,
+  Destination,
+  QueryResult,
+  Retired,
+  TableName,
+  TimeRange,
+} from '../../core/destination.js';
+import { ConfigError, PermanentError, retiredError } from '../../core/errors.js';
 import { failpoint } from '../../core/failpoint.js';
 import { pulled } from '../../core/pulled.js';
 import type { NewestBatch } from '../../core/serials.js';
@@ -41,7 +48,6 @@ const staging = '__hookline_staging';
  */
 export class DuckDBDestination implements Destination {
   readonly #options: DuckDBOptions;
-  readonly #beforeCommit: () => void;
   #attached: Promise<Database> | undefined;
   #database: Database | undefined;
   /** Tables that take the chart as it is, or not, as of that opening of the file. */
@@ -50,10 +56,8 @@ export class DuckDBDestination implements Destination {
   /** Batches whose COMMIT failed: rows of theirs may be there without their entry in the ledger. */
   readonly #doubtful = new Set<string>();
 
-  /** @param beforeCommit called in each write right before COMMIT, while this process holds the file's lock */
-  constructor(options: DuckDBOptions, beforeCommit = () => {}) {
+  constructor(options: DuckDBOptions) {
     this.#options = options;
-    this.#beforeCommit = beforeCommit;
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -104,25 +108,17 @@ export class DuckDBDestination implements Destination {
   async write(batch: Batch, signal: AbortSignal): Promise<void> {
     const doing = `writing to ${batch.table}`;
     if (!/^[0-9a-f-]{36}$/i.test(batch.id)) throw new PermanentError(`${doing}: ${batch.id} is no UUID`);
-    const { origin } = batch;
-    const from = origin === undefined ? 'NULL, NULL' : `${quoteText(origin.spool)}, ${origin.serial}`;
     await this.#opened.alone(doing, signal, async (connection) => {
       const plain = await this.#isPlain(connection, batch.table);
-      const ledger = this.#quote(this.#options.ledger);
-      // The id as text, not as a parameter: only a constant is compared with the row groups' bounds. In one call, as
-      // the next batch is read meanwhile, and each call's answer waits for a part of that.
-      const entered = await connection.run(
-        `BEGIN TRANSACTION; INSERT INTO ${ledger} (batch_id, table_name, rows, bytes, spool, serial)
-          SELECT '${batch.id}'::UUID, ${quoteText(batch.table)}, ${batch.rows.length}, ${batch.bytes}, ${from}
-           WHERE NOT EXISTS (FROM ${ledger} WHERE batch_id = '${batch.id}'::UUID)`,
-      );
-      if (entered.rowsChanged === 0) return;
+      if (!(await this.#enter(connection, batch))) {
+        if ((await this.#meet(connection, batch)) === 'landed') return;
+        throw retiredError(batch);
+      }
       failpoint?.('duckdb.entered');
       if (this.#doubtful.has(batch.id)) await this.#withdraw(connection, batch);
       await this.#append(connection, batch, plain, signal);
       signal.throwIfAborted();
       failpoint?.('duckdb.appended');
-      this.#beforeCommit();
       const committing = connection.run('COMMIT');
       failpoint?.('duckdb.committing');
       await committing.catch((error: unknown) => {
@@ -134,12 +130,16 @@ export class DuckDBDestination implements Destination {
     this.#doubtful.delete(batch.id);
   }
 
-  /** By the ledger. Who is here alone has the file's lock: whatever wrote before has ended, or is not there any more. */
-  async hasLanded({ id }: Pick<Batch, 'id'>, signal: AbortSignal): Promise<boolean> {
-    return await this.#opened.alone('looking into the ledger', signal, async (connection) => {
-      const ledger = this.#quote(this.#options.ledger);
-      const found = await connection.runAndReadAll(`FROM ${ledger} WHERE batch_id = '${id}'::UUID LIMIT 1`);
-      return found.currentRowCount > 0;
+  async retire(batch: Batch, signal: AbortSignal): Promise<Retired> {
+    return await this.#opened.alone(`giving up a batch for ${batch.table}`, signal, async (connection) => {
+      const { id, table } = batch;
+      if (!(await this.#enter(connection, { id, table, rows: [], bytes: 0 }))) {
+        return await this.#meet(connection, batch);
+      }
+      await connection.run('COMMIT').catch((error: unknown) => {
+        throw new CommitFailed(error);
+      });
+      return 'void';
     });
   }
 
@@ -207,6 +207,30 @@ export class DuckDBDestination implements Destination {
     this.#attached = undefined;
     this.#database = undefined;
     await database?.release();
+  }
+
+  /**
+   * Begins the transaction and enters the batch; false when the ledger has it. The id as text, not as a parameter: only
+   * a constant is compared with the row groups' bounds. In one call, as the next batch is read meanwhile, and each
+   * call's answer waits for a part of that.
+   */
+  async #enter(connection: DuckDBConnection, { id, table, rows, bytes, origin }: Batch): Promise<boolean> {
+    const ledger = this.#quote(this.#options.ledger);
+    const from = origin === undefined ? 'NULL, NULL' : `${quoteText(origin.spool)}, ${origin.serial}`;
+    const entered = await connection.run(
+      `BEGIN TRANSACTION; INSERT INTO ${ledger} (batch_id, table_name, rows, bytes, spool, serial)
+        SELECT '${id}'::UUID, ${quoteText(table)}, ${rows.length}, ${bytes}, ${from}
+         WHERE NOT EXISTS (FROM ${ledger} WHERE batch_id = '${id}'::UUID)`,
+    );
+    return entered.rowsChanged > 0;
+  }
+
+  /** What the ledger says of a batch that it has. */
+  async #meet(connection: DuckDBConnection, { id }: Batch): Promise<Retired> {
+    const found = await connection.runAndReadAll(
+      `SELECT rows > 0 FROM ${this.#quote(this.#options.ledger)} WHERE batch_id = '${id}'::UUID LIMIT 1`,
+    );
+    return found.getRows()[0]?.[0] === true ? 'landed' : 'void';
   }
 
   /** Takes out what a failed COMMIT may have left, in the transaction that puts it in again. */

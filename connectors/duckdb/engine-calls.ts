@@ -1,5 +1,5 @@
 import type { Row } from '../../core/chart.js';
-import type { Batch, QueryResult, TimeRange } from '../../core/destination.js';
+import type { Batch, QueryResult, Retired, TimeRange } from '../../core/destination.js';
 import type { NewestBatch } from '../../core/serials.js';
 import type { DuckDBOptions } from './destination.js';
 import type { Layout } from './packed-rows.js';
@@ -12,7 +12,8 @@ export interface EngineCalls {
   check(tables: readonly string[]): void;
   /** Its rows come by the pipe for rows, in the order of these calls. */
   write(batch: PackedBatch, rows?: Buffer): void;
-  hasLanded(batch: Pick<Batch, 'id'>): boolean;
+  /** Its rows stay where they are. */
+  retire(batch: Batch): Retired;
   newestBatch(spool: string): NewestBatch | undefined;
   latest(table: string, limit: number): readonly Row[];
   query(sql: string, limit: number): QueryResult;

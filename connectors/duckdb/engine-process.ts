@@ -30,8 +30,6 @@ const destinations = new Map<number, DuckDBDestination>();
 const lists = new Map<number, AsyncIterator<readonly string[]>>();
 const scratch = new Scratch();
 const running = new Map<number, AbortController>();
-/** The process that forked this one. */
-const parent = Number(process.argv[2]);
 
 const handlers: Handlers = {
   open: (destination, signal) => destination.open(signal),
@@ -41,7 +39,7 @@ const handlers: Handlers = {
     await destination.write({ ...batch, rows: unpackRows(layout, rows) }, signal);
     scratch.giveBack(rows);
   },
-  hasLanded: (destination, signal, batch) => destination.hasLanded(batch, signal),
+  retire: (destination, signal, batch) => destination.retire(batch, signal),
   newestBatch: (destination, signal, spool) => destination.newestBatch(spool, signal),
   latest: (destination, signal, table, limit) => destination.latest(table, limit, signal),
   query: (destination, signal, sql, limit) => destination.query(sql, limit, signal),
@@ -77,7 +75,7 @@ function listSignal(list: number): AbortSignal {
 async function destinationOf(number: number, options: DuckDBOptions, signal: AbortSignal) {
   let destination = destinations.get(number);
   if (destination === undefined) {
-    destination = new DuckDBDestination(options, endWithParent);
+    destination = new DuckDBDestination(options);
     // DuckDB makes the log and what it needs beside by this. Several destinations on a file agree, or the last one says.
     process.umask(maskOf(options.mode ?? 0o600));
     destinations.set(number, destination);
@@ -85,14 +83,6 @@ async function destinationOf(number: number, options: DuckDBOptions, signal: Abo
   await destination.attach();
   signal.throwIfAborted();
   return destination;
-}
-
-/**
- * One that was paused may wake up with a write that it was told of long ago, when the process that forked it is gone and
- * another engine has looked for the batch: nothing of that may land. To be called while this process has the file's lock.
- */
-function endWithParent(): void {
-  if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL');
 }
 
 /** By it files get the mode, and who may read a folder may enter it. */

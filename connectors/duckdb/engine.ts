@@ -123,7 +123,7 @@ export class Engine {
   }
 
   #start(): ChildProcess {
-    const child = fork(program, [String(process.pid)], {
+    const child = fork(program, {
       serialization: 'advanced',
       // Its standard output is this one's for tests to see that it is gone: it says nothing.
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],

@@ -1,5 +1,12 @@
 import type { Row } from '../../core/chart.js';
-import type { Batch, Destination, QueryResult, TableName, TimeRange } from '../../core/destination.js';
+import type {
+  Batch,
+  Destination,
+  QueryResult,
+  Retired,
+  TableName,
+  TimeRange,
+} from '../../core/destination.js';
 import type { NewestBatch } from '../../core/serials.js';
 import type { DuckDBOptions } from './destination.js';
 import { type Asker, Engine } from './engine.js';
@@ -52,14 +59,9 @@ export class HostedDestination implements Destination {
     this.#scratch.giveBack(memory);
   }
 
-  async hasLanded({ id }: Batch, signal: AbortSignal): Promise<boolean> {
-    return await (await this.#opened).ask(
-      this.#asker,
-      'a look into the ledger',
-      'hasLanded',
-      [{ id }],
-      signal,
-    );
+  async retire({ id, table, bytes }: Batch, signal: AbortSignal): Promise<Retired> {
+    const batch = { id, table, rows: [], bytes };
+    return await (await this.#opened).ask(this.#asker, 'an entry in the ledger', 'retire', [batch], signal);
   }
 
   async newestBatch(spool: string, signal: AbortSignal): Promise<NewestBatch | undefined> {

@@ -8,8 +8,10 @@ import {
   messageOf,
   type NewestBatch,
   pulled,
+  type Retired,
   RetryableError,
   type Row,
+  retiredError,
   SessionPool,
   type TableName,
   type TimeRange,
@@ -80,11 +82,26 @@ export class MysqlDestination implements Destination {
     await this.#pool.use(`writing to ${batch.table}`, signal, async (session) => {
       const table = this.#table(batch.table);
       await session.connection.query('START TRANSACTION');
-      if (!(await this.#enter(session, batch))) return await this.#meet(session, batch);
+      if (!(await this.#enter(session, batch))) {
+        if ((await this.#meet(session, batch)) === 'landed') return;
+        throw retiredError(batch);
+      }
       await insertRows(session, table, batch.rows).catch((error: unknown) => {
         throw instructed(error, `writing to ${batch.table}`, 'rows');
       });
       await session.commit();
+    });
+  }
+
+  /** What is under way holds the ledger's key: the entry waits for its end. */
+  async retire(batch: Batch, signal: AbortSignal): Promise<Retired> {
+    return await this.#pool.use(`giving up a batch for ${batch.table}`, signal, async (session) => {
+      const { id, table } = batch;
+      await session.connection.query('START TRANSACTION');
+      if (!(await this.#enter(session, { id, table, rows: [], bytes: 0 })))
+        return await this.#meet(session, batch);
+      await session.commit();
+      return 'void';
     });
   }
 
@@ -193,18 +210,22 @@ export class MysqlDestination implements Destination {
   }
 
   /**
-   * Finds the batch in the ledger, and commits something. A server shows what it has committed before it
+   * Finds the batch in the ledger, landed or given up, and commits something. A server shows what it has committed before it
    * has flushed it, or before a semi-synchronous replica has it: then a failover would take the batch away.
    * Who commits after it waits for both. So an entry of no rows says that the batch came again.
    */
-  async #meet({ connection }: MysqlSession, batch: Batch): Promise<void> {
+  async #meet({ connection }: MysqlSession, batch: Batch): Promise<Retired> {
     await connection.query('ROLLBACK');
     const { quoted, columns } = this.#ledger;
+    const [[entry]] = await connection.execute<RowDataPacket[]>(
+      `SELECT \`rows\` > 0 AS landed FROM ${quoted} WHERE batch_id = ?`,
+      [batch.id],
+    );
     const [{ affectedRows }] = await connection.execute<ResultSetHeader>(
       `INSERT INTO ${quoted} (${columns}) SELECT ?, table_name, 0, 0 FROM ${quoted} WHERE batch_id = ?`,
       [randomUUID(), batch.id],
     );
-    if (affectedRows > 0) return;
+    if (entry !== undefined && affectedRows > 0) return entry['landed'] ? 'landed' : 'void';
     throw new RetryableError(`${quoted} refuses the batch as a duplicate, and does not have it`);
   }
 

@@ -41,7 +41,7 @@ export class ParquetDestination implements Destination {
   /** Of a folder alone: DuckDB reads S3 by an extension that it would have to fetch. */
   readonly query?: NonNullable<Destination['query']>;
   /** Of a folder alone: S3 may have a killed process's file still before it. */
-  readonly hasLanded?: NonNullable<Destination['hasLanded']>;
+  readonly retire?: NonNullable<Destination['retire']>;
 
   constructor(options: ParquetOptions, metrics: Metrics) {
     this.#store = storeOf(options, metrics);
@@ -50,7 +50,9 @@ export class ParquetDestination implements Destination {
     this.#made = metrics.counter('hookline_parquet_files_total', 'Parquet files made');
     const store = this.#store;
     if (store instanceof FolderStore) {
-      this.hasLanded = (batch, signal) => this.#run(this.#has(store, batch, signal));
+      // What a process has not put into its place ended with it.
+      this.retire = async (batch, signal) =>
+        (await this.#run(this.#has(store, batch, signal))) ? 'landed' : 'void';
       this.query = async (sql, limit, signal) => {
         const { queryFolder } = await import('./query.js');
         return await this.#run(queryFolder(this.#store, options, sql, limit, signal));

@@ -7,8 +7,10 @@ import {
   messageOf,
   type NewestBatch,
   pulled,
+  type Retired,
   RetryableError,
   type Row,
+  retiredError,
   type TableName,
   type TimeRange,
 } from '../../core/index.js';
@@ -96,7 +98,10 @@ export class PostgresDestination implements Destination {
   async write(batch: Batch, signal: AbortSignal): Promise<void> {
     const table = this.#schema.quote(batch.table);
     await this.#connections.use(`writing to ${batch.table}`, signal, async (client) => {
-      if (!(await this.#enter(client, batch))) return await this.#meet(client, batch);
+      if (!(await this.#enter(client, batch))) {
+        if ((await this.#meet(client, batch)) === 'landed') return;
+        throw retiredError(batch);
+      }
       failpoint?.('postgres.entered');
       await copyInto(client, `COPY ${table} (${chartNames}) FROM STDIN (FORMAT binary)`, batch.rows);
       // Someone may have altered the table since it was looked at, and a bigint takes a float's eight bytes as its
@@ -107,6 +112,18 @@ export class PostgresDestination implements Destination {
       failpoint?.('postgres.committing');
       await committing;
       failpoint?.('postgres.committed');
+    });
+  }
+
+  /** What is under way holds the ledger's key: the entry waits for its end. */
+  async retire(batch: Batch, signal: AbortSignal): Promise<Retired> {
+    const doing = `giving up a batch for ${batch.table}`;
+    return await this.#connections.use(doing, signal, async (client) => {
+      const { id, table } = batch;
+      if (!(await this.#enter(client, { id, table, rows: [], bytes: 0 })))
+        return await this.#meet(client, batch);
+      await commit(client, doing);
+      return 'void';
     });
   }
 
@@ -222,23 +239,25 @@ export class PostgresDestination implements Destination {
   }
 
   /**
-   * Finds the batch in the ledger: it landed before. But its COMMIT may have been cut off while it waited for a
-   * synchronous standby, and then no standby need have it. Log of our own waits for them again, and for all that was
-   * written before it.
+   * Finds the batch in the ledger: it landed or was given up before. But its COMMIT may have been cut off while it
+   * waited for a synchronous standby, and then no standby need have it. Log of our own waits for them again, and for
+   * all that was written before it.
    */
-  async #meet(client: pg.Client, batch: Batch): Promise<void> {
+  async #meet(client: pg.Client, batch: Batch): Promise<Retired> {
     const ledger = this.#schema.quote(this.#ledger);
-    const { rowCount } = await client.query(
-      `SELECT pg_catalog.pg_logical_emit_message(true, 'hookline', $1::pg_catalog.text)
+    const { rows } = await client.query<{ landed: boolean }>(
+      `SELECT rows > 0 AS landed, pg_catalog.pg_logical_emit_message(true, 'hookline', $1::pg_catalog.text)
          FROM ${ledger} WHERE batch_id = $1::pg_catalog.uuid`,
       [batch.id],
     );
-    if (rowCount === 0) {
+    const [entry] = rows;
+    if (entry === undefined) {
       throw new RetryableError(
         `${ledger} takes no entry of the batch, and has none: does a trigger or a rule of its own refuse it?`,
       );
     }
     await commit(client, `writing to ${batch.table}`);
+    return entry.landed ? 'landed' : 'void';
   }
 }
 

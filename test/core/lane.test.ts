@@ -829,7 +829,7 @@ describe('a lane', () => {
     let whole: string | undefined;
 
     it('halves it where it surely has not landed, and makes smaller ones', async () => {
-      Object.assign(destination, { hasLanded: async () => false });
+      Object.assign(destination, { retire: async () => 'void' });
       const bodies = Array.from({ length: 8 }, (_, number) => String(number));
       const more = await acceptMany(8);
       await empty();
@@ -842,7 +842,7 @@ describe('a lane', () => {
     });
 
     it('writes it not again where it has landed', async () => {
-      Object.assign(destination, { hasLanded: async () => true });
+      Object.assign(destination, { retire: async () => 'landed' });
       spool.receipts?.keep(60_000);
       const [row] = (await spool.sealed(id))?.rows ?? [];
       await empty();

@@ -19,6 +19,7 @@ import { instructionOf, type Key, type Row } from 'hookline/plugin';
 import { createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise';
 import plugin from '../../connectors/mysql/index.js';
 import { silent } from '../../core/conformance/instantiate.js';
+import { eventually } from '../support/hookline.js';
 import { TestMariadb } from '../support/mariadb.js';
 
 const columns = [
@@ -164,6 +165,37 @@ describe('the mysql destination, on MariaDB', () => {
     expect(error.message).to.include('give the table a partition for such rows');
     expect(instructionOf(error)).to.equal('config');
   });
+
+  for (const [end, retired] of [
+    ['COMMIT', 'landed'],
+    ['ROLLBACK', 'void'],
+  ] as const) {
+    it(`gives a batch up once the server is over with it, here by a ${end}; no later try lands it`, async () => {
+      const destination = await ready('given');
+      const batch = makeBatch('given', [makeRow(), makeRow()]);
+      const writer = await createConnection(server.url);
+      await writer.query('START TRANSACTION');
+      await writer.query(
+        "INSERT INTO __hookline_batches (batch_id, table_name, `rows`, bytes) VALUES (?, 'given', 2, 1)",
+        [batch.id],
+      );
+      const retiring = destination.retire?.(batch, never);
+      await eventually('it waits', async () => {
+        const found = await server.sql<RowDataPacket[]>(
+          "SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'",
+        );
+        return found.length === 1 || undefined;
+      });
+      await writer.query(end);
+      await writer.end();
+      expect(await retiring).to.equal(retired);
+      const writing = destination.write(batch, never);
+      if (retired === 'landed') await writing;
+      else expect(await refused(writing)).to.include({ code: 'retired' });
+      expect(await destination.retire?.(batch, never)).to.equal(retired);
+      expect(await server.sql<RowDataPacket[]>('SELECT 1 FROM given')).to.deep.equal([]);
+    });
+  }
 
   it('notes each batch in the ledger', async () => {
     const batch = makeBatch('noted', [makeRow(), makeRow()]);

@@ -9,11 +9,11 @@ import { type Batch, type Destination, definePlugin } from '../../core/index.js'
  */
 class Deadly implements Destination {
   readonly #prefix: string;
-  readonly hasLanded?: NonNullable<Destination['hasLanded']>;
+  readonly retire?: NonNullable<Destination['retire']>;
 
   constructor(prefix: string, tells: boolean) {
     this.#prefix = prefix;
-    if (tells) this.hasLanded = async ({ id }) => existsSync(this.#file(id));
+    if (tells) this.retire = async ({ id }) => (existsSync(this.#file(id)) ? 'landed' : 'void');
   }
 
   async open(): Promise<void> {}

@@ -4,6 +4,7 @@ import { killClaims } from './kills.js';
 import { listingClaims } from './listing.js';
 import { nameClaims } from './names.js';
 import { originClaims } from './origins.js';
+import { retiringClaims } from './retiring.js';
 import { rowClaims } from './rows.js';
 import { destinationStages } from './stage.js';
 import type { DestinationSubject } from './subject.js';
@@ -23,6 +24,7 @@ export function destinationClaims(subject: DestinationSubject): Claim[] {
     ...listingClaims(subject, claim),
     ...writeClaims(subject, claim),
     ...originClaims(claim),
+    ...retiringClaims(subject, claim),
     ...failureClaims(subject, claim),
     ...killClaims(subject, claim),
   ];

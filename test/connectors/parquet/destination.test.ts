@@ -140,8 +140,8 @@ describe('the parquet destination in a folder', () => {
     it('are flushed before one that was found counts as landed: who made it may have been killed', async () => {
       const destination = await open();
       const batch = makeBatch('leads', at('2026-11-24T13:00:00Z'));
-      const landed = () => destination.hasLanded?.(batch, never);
-      expect(await landed()).to.equal(false);
+      const landed = () => destination.retire?.(batch, never);
+      expect(await landed()).to.equal('void');
       await destination.write(batch, never);
       const place = join(root, 'leads/dt=2026-11-24/hour=13');
       const handle = await openFile(place);
@@ -154,7 +154,7 @@ describe('the parquet destination in a folder', () => {
         await sync.call(this);
       };
       try {
-        expect(await landed()).to.equal(true);
+        expect(await landed()).to.equal('landed');
       } finally {
         prototype.sync = sync;
       }

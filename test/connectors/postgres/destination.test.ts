@@ -21,6 +21,7 @@ import {
 } from '../../../core/conformance/index.js';
 import { silent } from '../../../core/conformance/instantiate.js';
 import { instructionOf, type Key, type Row } from '../../../core/index.js';
+import { eventually } from '../../support/hookline.js';
 import { startPostgres, type TestPostgres } from '../../support/postgres.js';
 
 const plugin = pluginOf(plugins, 'destination', 'postgres');
@@ -301,6 +302,39 @@ describe('the postgres destination', () => {
       await holding;
       expect(await count('locked')).to.equal(1);
     });
+
+    for (const [end, retired, rows] of [
+      ['COMMIT', 'landed', 2],
+      ['ROLLBACK', 'void', 0],
+    ] as const) {
+      it(`gives a batch up once the server is over with it, here by a ${end}; no later try lands it`, async () => {
+        const destination = await ready('given');
+        const before = await count('given');
+        const batch = makeBatch('given', [makeRow(), makeRow()]);
+        const writer = new pg.Client(url);
+        await writer.connect();
+        await writer.query(
+          `BEGIN; INSERT INTO __hookline_batches (batch_id, table_name, rows, bytes) VALUES ('${batch.id}', 'given', 2, 1);
+           INSERT INTO given SELECT n::text, n, '', '{}' FROM generate_series(1, 2) AS n`,
+        );
+        const retiring = destination.retire?.(batch, never);
+        await eventually('it waits', async () => {
+          const waiting = await server.sql(
+            url,
+            "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'hookline'",
+          );
+          return waiting.length === 1 || undefined;
+        });
+        await writer.query(end);
+        await writer.end();
+        expect(await retiring).to.equal(retired);
+        const writing = destination.write(batch, never);
+        if (retired === 'landed') await writing;
+        else expect(await refused(writing)).to.include({ code: 'retired' });
+        expect(await destination.retire?.(batch, never)).to.equal(retired);
+        expect((await count('given')) - before).to.equal(rows);
+      });
+    }
 
     it('says whom to look for when a lock is not to be had', async () => {
       const destination = await ready('held');
