@@ -5,6 +5,8 @@ export interface Expected {
   readonly fails: readonly string[];
   /** What it breaks too, and fails at when chance lets it show. */
   readonly mayFail?: readonly string[];
+  /** It breaks nothing that only a process of its own would show. */
+  readonly alone?: boolean;
 }
 
 export async function failedNames(claims: readonly Claim[]): Promise<string[]> {

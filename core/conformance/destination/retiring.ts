@@ -26,7 +26,6 @@ export function retiringClaims(subject: DestinationSubject, claim: DestinationCl
       for (const half of [given.rows.slice(0, 2), given.rows.slice(2)]) {
         await other.write(makeBatch(stage.table, half), stage.signal);
       }
-      await destination.write(landed, stage.signal);
       await stage.holds([...landed.rows, ...given.rows]);
     }),
   ];

@@ -10,6 +10,7 @@ import { type DuckDBBlobValue, DuckDBConnection, DuckDBInstance, type DuckDBValu
 import { expect } from 'chai';
 import { canonical, newestStorageVersion } from '../../../connectors/duckdb/database-file.js';
 import { DuckDBDestination, type DuckDBOptions } from '../../../connectors/duckdb/destination.js';
+import { Engine } from '../../../connectors/duckdb/engine.js';
 import duckdb from '../../../connectors/duckdb/index.js';
 import {
   absent,
@@ -50,9 +51,13 @@ describe('the duckdb destination', () => {
   describe('by the conformance suite', () => {
     let path: string;
     let holder: ChildProcess;
-    before(() => {
+    let engine: Engine;
+    // Its process is started once, and not by each claim; those about processes start some of their own.
+    before(async () => {
       path = newPath();
+      engine = await Engine.at(path);
     });
+    after(() => engine.release({ destination: 0, options: { path } as DuckDBOptions }));
     const claims = destinationClaims({
       make: () => instantiate(duckdb, { path, releaseAfter: '50ms' }),
       rows: async (table): Promise<Row[]> => {
