@@ -78,7 +78,9 @@ export async function startLoad(
       },
       lanes: () => engine.reports(),
       outcome: async () => {
-        const [changed, looked] = await Promise.all([changing, engine.looked()].map(isDoneInTime));
+        // The lanes that it adds are there once it is done.
+        const looking = changing.then(() => engine.looked());
+        const [changed, looked] = await Promise.all([changing, looking].map(isDoneInTime));
         return {
           orphans: await engine.orphans().catch(() => []),
           unfinished: changed !== true,

@@ -86,7 +86,7 @@ async function start(workers: number): Promise<{ readonly server: Hookline; read
 
 /** Whoever counts answers must know that they are answers: for a second, each is looked at. */
 async function verify(url: string): Promise<void> {
-  const sender = new Sender(url, 16);
+  const sender = new Sender(url, 16, 0);
   await new Promise((resolve) => setTimeout(resolve, 1000));
   await sender.stop();
   const ids = new Set(sender.acks.map(({ requestId }) => requestId));

@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import type { LaneOverview } from '../../server/overview.js';
 import type { ReloadReport } from '../../server/reload.js';
 import { compare, type FoundRow, flawless, Sender } from '../support/ack-log.js';
+import { sized } from '../support/attack.js';
 import { eventually, Hookline, isAlive, type TestToken } from '../support/hookline.js';
 import { startPostgres, type TestPostgres } from '../support/postgres.js';
 import { readDuckDb, readPostgres } from '../support/readers.js';
@@ -18,6 +19,9 @@ function duckdb(name: string, options = ''): string {
 }
 
 const one = `destinations:\n${duckdb('local')}pipelines:\n  1: { destination: local, table: one }\n`;
+
+/** What changes comes back after twelve. */
+const reloads = sized(12, 20);
 
 describe('a reload', function () {
   this.timeout(120_000);
@@ -74,7 +78,7 @@ describe('a reload', function () {
 
     after(() => postgres?.destroy());
 
-    it('20 times under load drops no connection, and loses and doubles nothing, whatever it adds, changes and removes', async () => {
+    it(`${reloads} times under load drops no connection, and loses and doubles nothing, whatever it adds, changes and removes`, async () => {
       const database = await postgres.createDatabase();
       /** Pipeline 1 stays; 2 changes its table and pauses; 3 comes and goes with its destination; `warehouse` is opened anew each time. */
       const round = (number: number) => `destinations:
@@ -86,7 +90,7 @@ ${number % 2 === 0 ? '  3: { destination: extra, table: three }\n' : ''}`;
       await start(round(0), { webhooks: ', workers: 2' });
       const workers = await server.children();
       const senders = [new Sender(urlOf(1), 6), new Sender(urlOf(2), 4), new Sender(urlOf(3), 2)] as const;
-      for (let number = 1; number <= 20; number++) {
+      for (let number = 1; number <= reloads; number++) {
         await server.configure(round(number), { webhooks: ', workers: 2' });
         const { pipelines, destinations } = await reload();
         const [come, gone] = number % 2 === 0 ? [['3'], []] : [[], ['3']];
@@ -366,12 +370,12 @@ ${duckdb('local', ', threads: many')}pipelines:
     expect(await server.stop()).to.equal(0);
   });
 
-  it('ends whole when the load process is killed amid it, 5 times', async () => {
+  it('ends whole when the load process is killed amid it, several times', async () => {
     const round = (number: number) =>
       `destinations:\n${duckdb('local', `, threads: ${1 + (number % 2)}`)}pipelines:\n  1: { destination: local, table: one, name: Round ${number} }\n`;
     await start(round(0));
     const sender = new Sender(urlOf(1), 4);
-    for (let number = 1; number <= 5; number++) {
+    for (let number = 1; number <= sized(3, 5); number++) {
       await server.configure(round(number));
       const load = await eventually(
         'the load process runs',
@@ -415,7 +419,7 @@ ${duckdb('local', ', threads: many')}pipelines:
     );
     const { code, stdout } = await server.cli('reload');
     expect(code).to.equal(0);
-    expect(stdout).to.match(/^pipeline 2 to wrong is halted: .*notes\.txt.*$/m);
+    expect(stdout, stdout).to.match(/^pipeline 2 to wrong is halted: .*notes\.txt.*$/m);
     await server.configure(one);
     expect((await server.cli('reload')).stdout).not.to.include('halted');
   });

@@ -68,10 +68,10 @@ export class Sender {
   readonly #running: Promise<unknown>;
 
   /**
-   * @param pause milliseconds that each connection waits after an answer
+   * @param pause milliseconds that each connection waits after an answer; without one they would take a core
    * @param text in each body
    */
-  constructor(url: string, connections: number, pause = 0, text = 'ä"\\\n'.repeat(20)) {
+  constructor(url: string, connections: number, pause = 5, text = 'ä"\\\n'.repeat(20)) {
     this.#url = url;
     this.#pause = pause;
     this.#text = text;

@@ -42,7 +42,7 @@ export async function slowdown(
     ]);
     let unanswered = 0;
     const round = async (): Promise<number> => {
-      const sender = new Sender(url, 8);
+      const sender = new Sender(url, 8, 0);
       await sleep(length);
       await sender.stop();
       unanswered += sender.unanswered;
