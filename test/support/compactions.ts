@@ -5,6 +5,7 @@ import { makeBatch, makeRow, type PluginLocation } from 'hookline/conformance';
 import { type Batch, type Destination, instructionOf, messageOf, type Row } from 'hookline/plugin';
 import { expectRows } from '../../core/conformance/destination/stage.js';
 import { spread } from '../../core/conformance/steps.js';
+import { sized } from './attack.js';
 import { Program } from './program.js';
 
 /** A lake whose merging is to be proven. */
@@ -231,7 +232,7 @@ export function compactionTests(lake: LakeUnderTest): void {
     await counting.done();
     const steps = Number(/steps: (\d+)/.exec(counting.output)?.[1]);
     expect(steps).to.be.greaterThan(10);
-    for (const killAt of spread(steps)) {
+    for (const killAt of spread(steps, sized(8, 32))) {
       tables += 1;
       table = `merged${tables}`;
       const destination = await open();

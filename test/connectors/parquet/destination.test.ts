@@ -19,6 +19,7 @@ import { instructedFolder } from '../../../connectors/parquet/errors.js';
 import plugin from '../../../connectors/parquet/index.js';
 import { expectRows } from '../../../core/conformance/destination/stage.js';
 import { instruction, refused } from '../../../core/conformance/proof.js';
+import { sized } from '../../support/attack.js';
 import { compactionTests } from '../../support/compactions.js';
 import {
   contentsOf,
@@ -62,6 +63,7 @@ describe('the parquet destination in a folder', () => {
       refused: { body: Buffer.from('"somebody@example.com \xff\xfe"', 'latin1') },
       // A file is written in the same steps whatever its size, and the suite reads all of them at each.
       limits: { body: 100 * 1024 ** 2, rows: 200_000, bytes: 64 * 1024 ** 2, killed: 300 },
+      kills: sized(8, 32),
       process: () => ({
         module: new URL('../../../connectors/parquet/index.js', import.meta.url).href,
         plugin: 'parquet',
