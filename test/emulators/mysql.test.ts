@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { inspect } from 'node:util';
 import { expect } from 'chai';
 import {
@@ -21,6 +20,7 @@ import plugin from '../../connectors/mysql/index.js';
 import { silent } from '../../core/conformance/instantiate.js';
 import { eventually } from '../support/hookline.js';
 import { TestMariadb } from '../support/mariadb.js';
+import { blocksOf, pageOf } from '../support/pages.js';
 
 const columns = [
   '__kdd_request_id varchar(40) CHARACTER SET utf8mb4 NOT NULL',
@@ -292,9 +292,8 @@ describe('the mysql destination, on MariaDB', () => {
     expect(await server.sql<RowDataPacket[]>("SHOW TABLES LIKE 'not_there'")).to.deep.equal([]);
   });
 
-  it('needs no more than the grants of the README', async () => {
-    const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
-    const [, block = ''] = /```sql\n(CREATE DATABASE webhooks CHARACTER.*?)```/s.exec(readme) ?? [];
+  it('needs no more than the grants of its page', async () => {
+    const [block = ''] = blocksOf(pageOf('connectors/mysql/README.md'), 'sql');
     for (const statement of block.split(';\n').filter((text) => text !== '')) await server.sql(statement);
     const destination = at({ username: 'hookline', password: 'choose-a-password', pathname: '/webhooks' });
     await destination.open(never);

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { loadConfig } from '../config/load.js';
@@ -12,17 +12,18 @@ import type { ChartRow } from '../core/chart.js';
 import { Registry } from '../core/registry.js';
 import { eventually, Hookline, hookline } from './support/hookline.js';
 import { root } from './support/npm.js';
-import { blocksOf, writeConnector } from './support/pages.js';
+import { anchorOf, blocksOf, pageOf, pages, writeConnector } from './support/pages.js';
 import { startPostgres, type TestPostgres } from './support/postgres.js';
 
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const blocks = (language: string) => blocksOf(readme, language);
+const whole = pages.map(({ text }) => text).join('\n');
 const run = promisify(execFile);
+/** The pages whose queries are of DuckDB. */
+const queried = pageOf('README.md') + pageOf('connectors/duckdb/README.md');
 const wholeFile = /^pipelines:/m;
 
 /** The cells of every table row, without the backquotes. */
-function tableRows(): string[][] {
-  return [...readme.matchAll(/^\| (.*) \|$/gm)].map(([, row]) =>
+function tableRows(page: string): string[][] {
+  return [...pageOf(page).matchAll(/^\| (.*) \|$/gm)].map(([, row]) =>
     (row as string).split('|').map((cell) => cell.trim().replaceAll('`', '')),
   );
 }
@@ -34,7 +35,7 @@ async function landed(server: Hookline, count: number): Promise<readonly ChartRo
   });
 }
 
-describe('the README: its configurations', () => {
+describe('the pages: their configurations', () => {
   let folder: string;
 
   before(async () => {
@@ -47,36 +48,41 @@ describe('the README: its configurations', () => {
   after(() => rm(folder, { recursive: true, force: true }));
 
   async function load(text: string): Promise<Config> {
-    const named = [...text.matchAll(/\$\{([A-Z_]+_(?:SECRET|TOKEN))\}/g)].map(([, name]) => [
-      name,
-      'whsec_c2VjcmV0',
-    ]);
+    const named = [...text.matchAll(/\$\{([A-Z_]+)\}/g)].map(([, name]) => [name, 'whsec_c2VjcmV0']);
     const env = {
-      DATABASE_URL: 'postgres://hookline:secret@localhost/warehouse',
       ...Object.fromEntries(named),
+      DATABASE_URL: 'postgres://hookline:secret@localhost/warehouse',
     };
     return await loadConfig(join(folder, 'hookline.yaml'), new Registry(builtins), { text, env });
   }
 
+  it('the README is a front door of at most 10 KB', () => {
+    expect(Buffer.byteLength(pageOf('README.md'))).to.be.at.most(10_000);
+  });
+
   it('every YAML block loads, those that are a section beside what they lack', async () => {
-    for (const text of blocks('yaml')) {
+    for (const text of blocksOf(whole, 'yaml')) {
       const own = /^destinations:\n +(\w+):/m.exec(text)?.[1];
       const rest =
         (own === undefined ? 'destinations: { out: { type: memory } }\n' : '') +
         `pipelines: { 1: { destination: ${own ?? 'out'}, table: t } }\n`;
       const warehouse = 'destinations: { warehouse: { type: memory } }\n';
-      const whole = /^destinations:/m.test(text) ? text : text + warehouse;
-      const config = await load(wholeFile.test(text) ? whole : text + rest);
+      const complete = /^destinations:/m.test(text) ? text : text + warehouse;
+      const config = await load(wholeFile.test(text) ? complete : text + rest);
       expect(config.pipelines.size, text).to.be.greaterThan(0);
     }
   });
 
   it('the first one is config/example.yaml', () => {
-    expect(blocks('yaml')[0]).to.equal(readFileSync(join(root, 'config/example.yaml'), 'utf8'));
+    expect(blocksOf(pageOf('README.md'), 'yaml')[0]).to.equal(
+      readFileSync(join(root, 'config/example.yaml'), 'utf8'),
+    );
   });
 
   it('the reference names every server option and its true default', async () => {
-    const named = tableRows().filter(([option]) => /^(server|spool|tokens)\./.test(option ?? ''));
+    const named = tableRows('config/README.md').filter(([option]) =>
+      /^(server|spool|tokens)\./.test(option ?? ''),
+    );
     const under = (path: string) =>
       named
         .filter(([option = '', value]) => option.replace(/\.\w+$/, '') === path && value !== 'none')
@@ -97,19 +103,33 @@ tokens: { ${under('tokens')} }
     }
   });
 
-  it('every relative link points to a file that is there', () => {
-    for (const [, link = ''] of readme.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-      expect(existsSync(join(root, link)), link).to.equal(true);
+  it('every relative link points to a file that is there, and to a heading in it', () => {
+    for (const { path, text } of pages) {
+      for (const [, link = ''] of text.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+        const [file = '', anchor] = link.split('#');
+        const target = file === '' ? path : join(dirname(path), file);
+        expect(existsSync(join(root, target)), `${link} in ${path}`).to.equal(true);
+        if (anchor === undefined) continue;
+        const headings = [...pageOf(target).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+          anchorOf(heading),
+        );
+        expect(headings, `${link} in ${path}`).to.include(anchor);
+      }
     }
+  });
+
+  it('the README leads to every page', () => {
+    const linked = [...pageOf('README.md').matchAll(/\]\(([^)#\s]+)/g)].map(([, link]) => link);
+    expect(linked).to.include.members(pages.map(({ path }) => path).filter((path) => path !== 'README.md'));
   });
 });
 
-describe('the README: its commands', function () {
+describe('the pages: their commands', function () {
   this.timeout(120_000);
 
   it('every one exists, with its options and so many arguments', async () => {
-    const found = readme.matchAll(/(?:^|`)npx hookline ([^`\n]+)/gm);
-    const lines = new Set([...found].map(([, line = '']) => line));
+    const found = whole.matchAll(/(?:^|`)npx hookline ([^`\n]+)/gm);
+    const lines = new Set([...found].map(([, line = '']) => line.replace(/ +# .*$/, '').trim()));
     expect(lines.size).to.be.greaterThan(20);
     const wordsOf = (line: string) => line.match(/"[^"]*"|\S+/g) ?? [];
     const commandOf = (line: string) =>
@@ -138,7 +158,7 @@ describe('the README: its commands', function () {
   });
 });
 
-describe('the README: the quick start and the metrics', function () {
+describe('the pages: the quick start and the metrics', function () {
   this.timeout(60_000);
   let server: Hookline;
 
@@ -173,7 +193,7 @@ describe('the README: the quick start and the metrics', function () {
     expect(server.output).to.include('The token in that URL is not shown again');
     const [row] = await landed(server, 1);
     expect(row?.__kdd_request_body).to.equal('{"hello": "world"}');
-    for (const [, sql = ''] of readme.matchAll(/hookline query "([^"]*)"/g)) {
+    for (const [, sql = ''] of queried.matchAll(/hookline query "([^"]*)"/g)) {
       expect(await server.json('query', sql.replace('leads', 'quickstart')), sql).to.have.lengthOf(1);
     }
   });
@@ -191,12 +211,14 @@ describe('the README: the quick start and the metrics', function () {
   it('documents every metric that there is, and none besides', async () => {
     const text = await (await server.admin('/metrics')).text();
     const real = [...text.matchAll(/^# TYPE (hookline_\w+) /gm)].map(([, name]) => name as string);
-    const documented = tableRows().flatMap(([name = '']) => (/^hookline_\w+$/.test(name) ? [name] : []));
+    const documented = tableRows('server/OPERATING.md').flatMap(([name = '']) =>
+      /^hookline_\w+$/.test(name) ? [name] : [],
+    );
     expect(documented.sort()).to.deep.equal(real.sort());
   });
 });
 
-describe('the README: the GRANTs', function () {
+describe('the pages: the GRANTs', function () {
   this.timeout(120_000);
   const sections = `destinations:
   warehouse: { type: postgres, url: "\${DATABASE_URL}", schema: webhooks, flush: { every: 100ms } }
@@ -211,7 +233,9 @@ pipelines:
 
   after(() => postgres?.destroy());
 
-  const forPostgres = blocks('sql').filter((sql) => sql.includes('CREATE ROLE'));
+  const forPostgres = blocksOf(pageOf('connectors/postgres/README.md'), 'sql').filter((sql) =>
+    sql.includes('CREATE ROLE'),
+  );
   for (const [at, sql] of forPostgres.entries()) {
     it(`block ${at + 1} is enough for a fresh role to pass check, and to land`, async () => {
       const [database, role] = [await postgres.createDatabase(), `hookline_${at}`];
