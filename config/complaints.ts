@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { blank } from '../core/mask.js';
+import { blank } from '../core/host/mask.js';
 import type { Path } from './path.js';
 import { leaves } from './secrets.js';
 import { keysOf, type Shape, shapeAt } from './shape.js';

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { messageOf } from '../core/errors.js';
-import { bytes, duration } from '../core/options.js';
-import type { DestinationPolicy } from '../core/pipeline.js';
-import type { DestinationDefaults, Plugin } from '../core/plugin.js';
+import { messageOf } from '../core/contract/errors.js';
+import type { DestinationPolicy } from '../core/contract/pipeline.js';
+import type { DestinationDefaults, Plugin } from '../core/contract/plugin.js';
+import { bytes, duration } from '../core/kit/options.js';
 import { readInstance, type Workshop } from './instance.js';
 import type { DestinationInstance } from './schema.js';
 import { policyKeys, policySchema } from './sections.js';

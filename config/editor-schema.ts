@@ -1,4 +1,4 @@
-import type { PluginKind } from '../core/plugin.js';
+import type { PluginKind } from '../core/contract/plugin.js';
 import { words } from './instance.js';
 import type { Item } from './inventory.js';
 import { type JsonSchema, mapSchema, toJsonSchema } from './json-schema.js';

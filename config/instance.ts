@@ -1,6 +1,6 @@
-import { messageOf } from '../core/errors.js';
-import type { Plugin, PluginKind } from '../core/plugin.js';
-import type { Registry } from '../core/registry.js';
+import { messageOf } from '../core/contract/errors.js';
+import type { Plugin, PluginKind } from '../core/contract/plugin.js';
+import type { Registry } from '../core/host/registry.js';
 import type { Path } from './path.js';
 import type { PluginInstance } from './schema.js';
 import { policyKeys } from './sections.js';

@@ -1,7 +1,7 @@
-import { messageOf } from '../core/errors.js';
-import { writeQuantity } from '../core/options.js';
-import { type Plugin, type PluginKind, pluginKinds } from '../core/plugin.js';
-import type { Registry } from '../core/registry.js';
+import { messageOf } from '../core/contract/errors.js';
+import { type Plugin, type PluginKind, pluginKinds } from '../core/contract/plugin.js';
+import type { Registry } from '../core/host/registry.js';
+import { writeQuantity } from '../core/kit/options.js';
 import { policyOf } from './destinations.js';
 import { type JsonSchema, optionsSchema, toJsonSchema } from './json-schema.js';
 import { policySchema } from './sections.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { writeQuantity } from '../core/options.js';
-import type { Plugin } from '../core/plugin.js';
+import type { Plugin } from '../core/contract/plugin.js';
+import { writeQuantity } from '../core/kit/options.js';
 import { strict } from './instance.js';
 import { metaOf } from './shape.js';
 

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { PluginKind } from '../core/plugin.js';
-import type { Registry } from '../core/registry.js';
+import type { PluginKind } from '../core/contract/plugin.js';
+import type { Registry } from '../core/host/registry.js';
 import { readDestinations } from './destinations.js';
 import { readDocument } from './document.js';
 import { readInstance, type Workshop } from './instance.js';

@@ -1,4 +1,4 @@
-import type { Pipeline } from '../core/pipeline.js';
+import type { Pipeline } from '../core/contract/pipeline.js';
 import type { Destinations } from './destinations.js';
 import type { Path } from './path.js';
 import { pipelineSchema } from './sections.js';

@@ -1,6 +1,6 @@
-import { messageOf } from '../core/errors.js';
-import { type Plugin, pluginKinds } from '../core/plugin.js';
-import type { Registry } from '../core/registry.js';
+import { messageOf } from '../core/contract/errors.js';
+import { type Plugin, pluginKinds } from '../core/contract/plugin.js';
+import type { Registry } from '../core/host/registry.js';
 import { pluginsSchema } from './sections.js';
 import type { Source } from './source.js';
 import { resolveSpecifier } from './specifier.js';

@@ -1,5 +1,5 @@
-import type { PluginKind } from '../core/plugin.js';
-import { schemes } from '../core/signatures/index.js';
+import type { PluginKind } from '../core/contract/plugin.js';
+import { schemes } from '../core/intake/signatures/index.js';
 import type { Item } from './inventory.js';
 import { type Option, optionsOf, sectionOptions, signatureOptions } from './reference.js';
 import { storeDefaults } from './sections.js';

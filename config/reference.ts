@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Scheme } from '../core/signatures/scheme.js';
+import type { Scheme } from '../core/intake/signatures/scheme.js';
 import type { Item } from './inventory.js';
 import { type JsonSchema, toJsonSchema } from './json-schema.js';
 import type { Path } from './path.js';

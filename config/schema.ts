@@ -1,8 +1,8 @@
-import type { BodyLimits } from '../core/body-budget.js';
-import type { ForwardingHeader } from '../core/client.js';
-import type { DoorLimits } from '../core/door.js';
-import type { DestinationPolicy, Pipeline } from '../core/pipeline.js';
-import type { Plugin, PluginKind } from '../core/plugin.js';
+import type { DestinationPolicy, Pipeline } from '../core/contract/pipeline.js';
+import type { Plugin, PluginKind } from '../core/contract/plugin.js';
+import type { BodyLimits } from '../core/intake/body-budget.js';
+import type { ForwardingHeader } from '../core/intake/client.js';
+import type { DoorLimits } from '../core/intake/door.js';
 
 /** One `{ type: …, … }` of the YAML, validated by its plugin. */
 export interface PluginInstance<K extends PluginKind = PluginKind> {

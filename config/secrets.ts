@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { hide } from '../core/mask.js';
+import { hide } from '../core/host/mask.js';
 import type { Path } from './path.js';
 import { shapeAt } from './shape.js';
 import type { Entry, ScalarNode } from './tree.js';

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { rangesOf } from '../core/client.js';
-import { bytes, duration, longestDelay, path, secret } from '../core/options.js';
-import { schemes } from '../core/signatures/index.js';
+import { rangesOf } from '../core/intake/client.js';
+import { schemes } from '../core/intake/signatures/index.js';
+import { bytes, duration, longestDelay, path, secret } from '../core/kit/options.js';
 
 /** The schemas of what the YAML says by itself; destinations, spool and tokens besides have their plugin's. */
 

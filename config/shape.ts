@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Form } from '../core/options.js';
+import type { Form } from '../core/kit/options.js';
 import type { Path } from './path.js';
 
 type Schema = z.core.$ZodType;

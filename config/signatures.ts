@@ -1,6 +1,6 @@
-import type { Signed } from '../core/pipeline.js';
-import { schemes } from '../core/signatures/index.js';
-import type { Scheme } from '../core/signatures/scheme.js';
+import type { Signed } from '../core/contract/pipeline.js';
+import { schemes } from '../core/intake/signatures/index.js';
+import type { Scheme } from '../core/intake/signatures/scheme.js';
 import type { Path } from './path.js';
 import type { Source } from './source.js';
 import { type Entry, pointOf } from './tree.js';

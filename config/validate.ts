@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { messageOf } from '../core/errors.js';
-import { baseFolder } from '../core/options.js';
+import { messageOf } from '../core/contract/errors.js';
+import { baseFolder } from '../core/kit/options.js';
 import { Complaints, type Place, redact, unworded } from './complaints.js';
 import type { Path } from './path.js';
 import { type Entry, follow, plain, type ScalarNode, scalars } from './tree.js';

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { nearest } from '../core/registry.js';
+import { nearest } from '../core/host/registry.js';
 import type { Shape } from './shape.js';
 import type { Tree } from './tree.js';
 

@@ -1,4 +1,4 @@
-import type { Catalogue } from '../core/registry.js';
+import type { Catalogue } from '../core/host/registry.js';
 
 /**
  * The built-in connectors. Each is loaded when a YAML names it, and in the same way as a third party's:

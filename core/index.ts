@@ -1,6 +1,6 @@
 /** The public surface: `hookline/plugin`. What a connector imports, and nothing else. */
-export type { Attempts } from './attempts.js';
-export { type ChartRow, chart, fromChartRow, type Row, toChartRow } from './chart.js';
+export type { Attempts } from './contract/attempts.js';
+export { type ChartRow, chart, fromChartRow, type Row, toChartRow } from './contract/chart.js';
 export type {
   Batch,
   Compaction,
@@ -9,7 +9,7 @@ export type {
   Retired,
   TableName,
   TimeRange,
-} from './destination.js';
+} from './contract/destination.js';
 export {
   ConfigError,
   FencedError,
@@ -20,12 +20,11 @@ export {
   PermanentError,
   RetryableError,
   retiredError,
-} from './errors.js';
-export type { Halt, Halts } from './halts.js';
-export { type Key, key, keys } from './keys.js';
-export type { Logger } from './logger.js';
-export type { Count, Labels, Level, Metrics } from './metrics.js';
-export { bytes, duration, fileMode, formatBytes, path, secret } from './options.js';
+} from './contract/errors.js';
+export type { Halt, Halts } from './contract/halts.js';
+export { type Key, key, keys } from './contract/keys.js';
+export type { Logger } from './contract/logger.js';
+export type { Count, Labels, Level, Metrics } from './contract/metrics.js';
 export {
   contractVersion,
   type DestinationDefaults,
@@ -36,21 +35,28 @@ export {
   type PluginDefinition,
   type PluginInstances,
   type PluginKind,
-} from './plugin.js';
-export { pulled } from './pulled.js';
-export type { HeldCounts, HeldDiscard, HeldFilter, Quarantine } from './quarantine.js';
-export type { BatchReceipts, Receipt, ReceiptCounts, Receipts, ReceiptsSummary } from './receipts.js';
-export { type SenderId, type Senders, senderId } from './sender.js';
-export type { Expectation, NewestBatch, Origin, Serials } from './serials.js';
+} from './contract/plugin.js';
+export type { HeldCounts, HeldDiscard, HeldFilter, Quarantine } from './contract/quarantine.js';
+export type {
+  BatchReceipts,
+  Receipt,
+  ReceiptCounts,
+  Receipts,
+  ReceiptsSummary,
+} from './contract/receipts.js';
+export { type SenderId, type Senders, senderId } from './contract/sender.js';
+export type { Expectation, NewestBatch, Origin, Serials } from './contract/serials.js';
+export * from './contract/spool.js';
+export type { Token, TokenStore } from './contract/token-store.js';
+export { type ClockNote, TrustedClock, trustedClock } from './host/trusted-clock.js';
+export { bytes, duration, fileMode, formatBytes, path, secret } from './kit/options.js';
+export { pulled } from './kit/pulled.js';
 export {
   type ServerAddress,
   type ServerKind,
   type ServerOptions,
   serverAddress,
-} from './server-address.js';
-export { type Session, SessionPool, type SessionPoolParts } from './session-pool.js';
-export * from './spool.js';
-export { expectLowerCase } from './table-names.js';
-export { isTlsCode, type Pem, pem, pemOf, readTls, type Tls, tls, tlsOf } from './tls.js';
-export type { Token, TokenStore } from './token-store.js';
-export { type ClockNote, TrustedClock, trustedClock } from './trusted-clock.js';
+} from './kit/server-address.js';
+export { type Session, SessionPool, type SessionPoolParts } from './kit/session-pool.js';
+export { expectLowerCase } from './kit/table-names.js';
+export { isTlsCode, type Pem, pem, pemOf, readTls, type Tls, tls, tlsOf } from './kit/tls.js';

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Config } from '../config/schema.js';
 import { isLoopback } from '../config/server.js';
-import { RateLimits } from '../core/rate-limits.js';
+import { RateLimits } from '../core/intake/rate-limits.js';
 import type { AdminToken } from './admin-token.js';
 
 /** Wrong tokens that one address may try in a second; a right one is taken whatever came before it. */

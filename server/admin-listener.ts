@@ -1,8 +1,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config } from '../config/schema.js';
-import { messageOf } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
+import { messageOf } from '../core/contract/errors.js';
+import type { Logger } from '../core/contract/logger.js';
 import { adminGuard } from './admin-guard.js';
 import { adminSocket, listenAt } from './admin-socket.js';
 import { AdminToken } from './admin-token.js';

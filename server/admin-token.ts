@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from '../config/schema.js';
-import { ConfigError } from '../core/errors.js';
-import { hide } from '../core/mask.js';
+import { ConfigError } from '../core/contract/errors.js';
+import { hide } from '../core/host/mask.js';
 
 /**
  * What the admin API asks for on its port: the configured token, or one of our own in a file that only this user can

@@ -7,11 +7,11 @@ import express, {
 } from 'express';
 import { ConfigProblems } from '../config/problem.js';
 import type { Config } from '../config/schema.js';
-import { toChartRow } from '../core/chart.js';
-import { messageOf } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
-import { mask } from '../core/mask.js';
-import type { Spool } from '../core/spool.js';
+import { toChartRow } from '../core/contract/chart.js';
+import { messageOf } from '../core/contract/errors.js';
+import type { Logger } from '../core/contract/logger.js';
+import type { Spool } from '../core/contract/spool.js';
+import { mask } from '../core/host/mask.js';
 import { RemoteError } from './channel.js';
 import { instanceOf, webhookUrl } from './instance.js';
 import { laneLevels } from './lane-levels.js';

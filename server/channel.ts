@@ -1,5 +1,5 @@
-import { instructionOf, messageOf } from '../core/errors.js';
-import { resultTooLarge } from '../core/result-size.js';
+import { instructionOf, messageOf } from '../core/contract/errors.js';
+import { resultTooLarge } from '../core/kit/result-size.js';
 
 /** One end of the IPC between the supervisor and a child process. */
 export interface Endpoint {

@@ -1,4 +1,4 @@
-import type { TokenStore } from '../core/token-store.js';
+import type { TokenStore } from '../core/contract/token-store.js';
 
 /** Removes those of a description, by which Hookline mints its own, that are of no use any more. */
 export async function removeExpired(store: TokenStore, description: string): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Config, DestinationInstance } from '../config/schema.js';
-import { formatBytes } from '../core/options.js';
-import type { Pipeline } from '../core/pipeline.js';
-import type { Limit } from '../core/rate-limit.js';
+import type { Pipeline } from '../core/contract/pipeline.js';
+import type { Limit } from '../core/intake/rate-limit.js';
+import { formatBytes } from '../core/kit/options.js';
 import { counted } from './cli/output.js';
 import { webhookUrl } from './instance.js';
 import type { LaneOverview } from './overview.js';

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js';
-import { LaneMetrics } from '../core/lane-metrics.js';
-import { type MetricsJson, ProcessMetrics } from '../core/metrics.js';
-import { laneId, type Spool } from '../core/spool.js';
+import { type MetricsJson, ProcessMetrics } from '../core/contract/metrics.js';
+import { laneId, type Spool } from '../core/contract/spool.js';
+import { LaneMetrics } from '../core/delivery/lane-metrics.js';
 
 /** The gauges of what waits in each configured lane, from the spool: for while the load process does not answer. */
 export async function laneLevels(config: Config, spool: Spool): Promise<MetricsJson> {

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
-import type { Logger } from '../core/logger.js';
-import { mask } from '../core/mask.js';
+import type { Logger } from '../core/contract/logger.js';
+import { mask } from '../core/host/mask.js';
 import { visibleJson } from './cli/visible.js';
 
 /** Readable lines on a terminal, JSON lines when piped; `LOG_LEVEL` sets how much. */

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.js';
-import type { LaneReport } from '../core/engine.js';
-import { type LaneId, laneId, laneParts, type Spool } from '../core/spool.js';
+import { type LaneId, laneId, laneParts, type Spool } from '../core/contract/spool.js';
+import type { LaneReport } from '../core/delivery/engine.js';
 
 /** One lane as an operator sees it: `hookline pipelines`, the admin API, the console. */
 export interface LaneOverview {

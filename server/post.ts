@@ -1,7 +1,7 @@
-import { Backoff } from '../core/backoff.js';
-import { messageOf } from '../core/errors.js';
-import { failpoint } from '../core/failpoint.js';
-import type { Logger } from '../core/logger.js';
+import { messageOf } from '../core/contract/errors.js';
+import type { Logger } from '../core/contract/logger.js';
+import { failpoint } from '../core/host/failpoint.js';
+import { Backoff } from '../core/kit/backoff.js';
 import { Channel, ProcessEnded, RemoteError } from './channel.js';
 import type { Process } from './fork.js';
 import type { ReloadAnswers, RoleAnswers, Start, SupervisorAnswers } from './roles/role.js';

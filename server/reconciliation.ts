@@ -1,4 +1,4 @@
-import type { Reconciliation } from '../core/reconciler.js';
+import type { Reconciliation } from '../core/operations/reconciler.js';
 import { counted } from './cli/output.js';
 
 /** What is told of one destination. */

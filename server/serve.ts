@@ -1,11 +1,11 @@
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { builtins } from '../connectors/index.js';
-import { messageOf } from '../core/errors.js';
-import { keys, parts } from '../core/keys.js';
-import { Lifecycle } from '../core/lifecycle.js';
-import type { Logger } from '../core/logger.js';
-import { Registry } from '../core/registry.js';
+import { messageOf } from '../core/contract/errors.js';
+import { keys, parts } from '../core/contract/keys.js';
+import type { Logger } from '../core/contract/logger.js';
+import { Lifecycle } from '../core/host/lifecycle.js';
+import { Registry } from '../core/host/registry.js';
 import { adminApp } from './admin.js';
 import { AdminListener } from './admin-listener.js';
 import { CommandError } from './cli/exit.js';

@@ -1,10 +1,10 @@
 import { AggregatorRegistry } from 'prom-client';
 import type { Config } from '../config/schema.js';
-import type { LaneReport } from '../core/engine.js';
-import { messageOf } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
-import type { Metrics, MetricsJson } from '../core/metrics.js';
-import { newest, type Refusal } from '../core/refusals.js';
+import { messageOf } from '../core/contract/errors.js';
+import type { Logger } from '../core/contract/logger.js';
+import type { Metrics, MetricsJson } from '../core/contract/metrics.js';
+import type { LaneReport } from '../core/delivery/engine.js';
+import { newest, type Refusal } from '../core/intake/refusals.js';
 import type { Channel } from './channel.js';
 import { forkAck, forkLoad, forkRead } from './fork.js';
 import { Post } from './post.js';

@@ -1,5 +1,5 @@
 import inspector from 'node:inspector';
-import type { Logger } from '../core/logger.js';
+import type { Logger } from '../core/contract/logger.js';
 
 /** A process that is watched: one place of the supervisor's crew. */
 export interface Watched {

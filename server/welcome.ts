@@ -1,8 +1,8 @@
 import { relative } from 'node:path';
 import type { Container } from 'inversify';
 import type { Config } from '../config/schema.js';
-import { parts } from '../core/keys.js';
-import { type Minted, mint } from '../core/mint.js';
+import { parts } from '../core/contract/keys.js';
+import { type Minted, mint } from '../core/operations/mint.js';
 import { paint, print } from './cli/output.js';
 import { removeExpired } from './expired-tokens.js';
 import { readyUrl } from './urls.js';

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { DOUBLE, type DuckDBConnection, DuckDBDataChunk, VARCHAR } from '@duckdb/node-api';
 import duckdb from '@duckdb/node-bindings';
-import type { Row } from '../../core/chart.js';
+import type { Row } from '../../core/contract/chart.js';
 
 /** Where the appender finds the table. */
 export interface AppendTarget {

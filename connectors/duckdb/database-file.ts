@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { access, chmod, constants, link, mkdir, open, readlink, realpath, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { DuckDBInstance } from '@duckdb/node-api';
-import { ConfigError, messageOf, RetryableError } from '../../core/errors.js';
+import { ConfigError, messageOf, RetryableError } from '../../core/contract/errors.js';
 import { instructed } from './errors.js';
 import { createInstance } from './instance.js';
 

@@ -1,6 +1,6 @@
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { type Deferred, deferred } from '../../core/deferred.js';
-import { RetryableError } from '../../core/errors.js';
+import { RetryableError } from '../../core/contract/errors.js';
+import { type Deferred, deferred } from '../../core/kit/deferred.js';
 import { canonical, openDatabase } from './database-file.js';
 import { instructed, isOutOfMemory, isRuinous } from './errors.js';
 import { closeInstance, settingsOf } from './instance.js';

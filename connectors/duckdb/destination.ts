@@ -1,5 +1,5 @@
 import type { DuckDBBlobValue, DuckDBConnection } from '@duckdb/node-api';
-import type { Row } from '../../core/chart.js';
+import type { Row } from '../../core/contract/chart.js';
 import type {
   Batch,
   Destination,
@@ -7,11 +7,11 @@ import type {
   Retired,
   TableName,
   TimeRange,
-} from '../../core/destination.js';
-import { ConfigError, PermanentError, retiredError } from '../../core/errors.js';
-import { failpoint } from '../../core/failpoint.js';
-import { pulled } from '../../core/pulled.js';
-import type { NewestBatch } from '../../core/serials.js';
+} from '../../core/contract/destination.js';
+import { ConfigError, PermanentError, retiredError } from '../../core/contract/errors.js';
+import type { NewestBatch } from '../../core/contract/serials.js';
+import { failpoint } from '../../core/host/failpoint.js';
+import { pulled } from '../../core/kit/pulled.js';
 import { Database, type DatabaseSettings } from './database.js';
 import { checkFolder, isThere } from './database-file.js';
 import { CommitFailed } from './errors.js';

@@ -1,6 +1,6 @@
-import type { Row } from '../../core/chart.js';
-import type { Batch, QueryResult, Retired, TimeRange } from '../../core/destination.js';
-import type { NewestBatch } from '../../core/serials.js';
+import type { Row } from '../../core/contract/chart.js';
+import type { Batch, QueryResult, Retired, TimeRange } from '../../core/contract/destination.js';
+import type { NewestBatch } from '../../core/contract/serials.js';
 import type { DuckDBOptions } from './destination.js';
 import type { Layout } from './packed-rows.js';
 import type { Told } from './told.js';

@@ -3,7 +3,7 @@
  * A query that ends it, as DuckDB's own faults can, takes nothing else with it.
  */
 import { readSync } from 'node:fs';
-import { RetryableError } from '../../core/errors.js';
+import { RetryableError } from '../../core/contract/errors.js';
 import { DuckDBDestination, type DuckDBOptions } from './destination.js';
 import {
   type EngineCalls,

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { messageOf, RetryableError } from '../../core/errors.js';
+import { messageOf, RetryableError } from '../../core/contract/errors.js';
 import { canonical } from './database-file.js';
 import type { DuckDBOptions } from './destination.js';
 import {

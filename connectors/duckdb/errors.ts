@@ -5,7 +5,7 @@ import {
   messageOf,
   PermanentError,
   RetryableError,
-} from '../../core/errors.js';
+} from '../../core/contract/errors.js';
 
 /** What DuckDB says of an error when `errors_as_json` is on. */
 export interface Fault {

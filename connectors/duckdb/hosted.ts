@@ -1,4 +1,4 @@
-import type { Row } from '../../core/chart.js';
+import type { Row } from '../../core/contract/chart.js';
 import type {
   Batch,
   Destination,
@@ -6,8 +6,8 @@ import type {
   Retired,
   TableName,
   TimeRange,
-} from '../../core/destination.js';
-import type { NewestBatch } from '../../core/serials.js';
+} from '../../core/contract/destination.js';
+import type { NewestBatch } from '../../core/contract/serials.js';
 import type { DuckDBOptions } from './destination.js';
 import { type Asker, Engine } from './engine.js';
 import { layoutOf, packRows, sizeOf } from './packed-rows.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { bytes, definePlugin, duration, fileMode, path } from '../../core/index.js';
-import { longestDelay } from '../../core/options.js';
+import { longestDelay } from '../../core/kit/options.js';
 import { HostedDestination } from './hosted.js';
 
 export default definePlugin({

@@ -1,5 +1,5 @@
 import type { DuckDBInstance } from '@duckdb/node-api';
-import { failpoint } from '../../core/failpoint.js';
+import { failpoint } from '../../core/host/failpoint.js';
 
 /**
  * For the allocator within DuckDB's library, jemalloc, which reads it as the library is loaded: by itself it keeps for

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { RetryableError } from '../../core/errors.js';
+import { RetryableError } from '../../core/contract/errors.js';
 import { sooner } from './sooner.js';
 
 /**

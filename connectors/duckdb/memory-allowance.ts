@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import { RetryableError } from '../../core/errors.js';
+import { RetryableError } from '../../core/contract/errors.js';
 
 /** Bytes that a database begins with: a row of the largest body takes 64 MiB. */
 const usual = 72 * 1024 ** 2;

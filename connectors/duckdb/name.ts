@@ -1,4 +1,4 @@
-import { ConfigError } from '../../core/errors.js';
+import { ConfigError } from '../../core/contract/errors.js';
 
 /** A name as SQL takes it: quoted, so with any character. DuckDB does not tell `Orders` from `orders`. */
 export function quoteName(name: string, what: string): string {

@@ -1,4 +1,4 @@
-import type { Row } from '../../core/chart.js';
+import type { Row } from '../../core/contract/chart.js';
 
 /** How rows lie in bytes, column by column: they go from a process to another in a third of the time that way. */
 export interface Layout {

@@ -4,9 +4,9 @@ import {
   type DuckDBResult,
   StatementType,
 } from '@duckdb/node-api';
-import type { QueryResult } from '../../core/destination.js';
-import { PermanentError } from '../../core/errors.js';
-import { ResultSize } from '../../core/result-size.js';
+import type { QueryResult } from '../../core/contract/destination.js';
+import { PermanentError } from '../../core/contract/errors.js';
+import { ResultSize } from '../../core/kit/result-size.js';
 import { faultOf } from './errors.js';
 import { toJson } from './json.js';
 

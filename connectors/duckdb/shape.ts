@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { chart } from '../../core/chart.js';
+import { chart } from '../../core/contract/chart.js';
 import { quoteText } from './name.js';
 
 /** A column that a table must have. */

@@ -1,4 +1,4 @@
-import { type Instruction, instructionError, instructionOf, messageOf } from '../../core/errors.js';
+import { type Instruction, instructionError, instructionOf, messageOf } from '../../core/contract/errors.js';
 
 /** An error as one process tells it to another. */
 export interface Told {

@@ -1,4 +1,4 @@
-import { failpoint } from '../../core/failpoint.js';
+import { failpoint } from '../../core/host/failpoint.js';
 import type { DeadLetter, HeldDiscard, LaneId } from '../../core/index.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { Environment } from './environment.js';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { failpoint } from '../../core/failpoint.js';
+import { failpoint } from '../../core/host/failpoint.js';
 import {
   type Batch,
   type Destination,

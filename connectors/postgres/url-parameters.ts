@@ -1,4 +1,4 @@
-import { nearest } from '../../core/registry.js';
+import { nearest } from '../../core/host/registry.js';
 
 /**
  * - `honoured`: does here what it does for libpq

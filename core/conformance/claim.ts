@@ -1,5 +1,5 @@
 import { AssertionError } from 'node:assert';
-import { messageOf } from '../errors.js';
+import { messageOf } from '../contract/errors.js';
 
 /**
  * One sentence that must hold of a plugin, and the proof. Independent of any test runner:

@@ -1,5 +1,5 @@
+import { named } from '../host/named.js';
 import { type Key, keys, type Logger, type Metrics, type Plugin, type PluginKind } from '../index.js';
-import { named } from '../named.js';
 import type { PluginLocation } from './subject.js';
 
 /** An instance of a plugin as the server would make it, named `warehouse`, with nowhere to log to, and nobody who counts. */

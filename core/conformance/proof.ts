@@ -1,7 +1,7 @@
 import { AssertionError, deepStrictEqual } from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { type Instruction, instructionOf } from '../errors.js';
+import { type Instruction, instructionOf } from '../contract/errors.js';
 import { describeError } from './claim.js';
 
 /** The steps that proofs are made of. Each fails with what was looked at, what was expected, what was seen. */

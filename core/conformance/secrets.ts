@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { messageOf } from '../errors.js';
+import { messageOf } from '../contract/errors.js';
 import { that } from './proof.js';
 
 /** That no error, with its causes and whatever hangs on them, shows a secret, plain or encoded. */

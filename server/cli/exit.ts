@@ -1,6 +1,6 @@
 import { ConfigProblems } from '../../config/problem.js';
-import { instructionOf, messageOf } from '../../core/errors.js';
-import { mask } from '../../core/mask.js';
+import { instructionOf, messageOf } from '../../core/contract/errors.js';
+import { mask } from '../../core/host/mask.js';
 import { RemoteError } from '../channel.js';
 import { complain } from './output.js';
 

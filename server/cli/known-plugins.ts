@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Item, takeInventory } from '../../config/inventory.js';
 import { loadPluginsOf } from '../../config/load.js';
 import { builtins } from '../../connectors/index.js';
-import { Registry } from '../../core/registry.js';
+import { Registry } from '../../core/host/registry.js';
 
 /** The built-in plugins, and those of the configuration; one that is not named need not be there. */
 export async function knownPlugins(command: Command): Promise<Item[]> {

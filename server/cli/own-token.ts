@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../core/errors.js';
-import { mint } from '../../core/mint.js';
+import { messageOf } from '../../core/contract/errors.js';
+import { mint } from '../../core/operations/mint.js';
 import { removeExpired } from '../expired-tokens.js';
 import { CommandError } from './exit.js';
 import { complain } from './output.js';

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { tokenFault, uncertain } from '../../core/authenticator.js';
-import { ConfigError, instructionOf, messageOf } from '../../core/errors.js';
-import { OriginGuard } from '../../core/origin-guard.js';
-import type { Spool } from '../../core/spool.js';
-import type { Token } from '../../core/token-store.js';
+import { ConfigError, instructionOf, messageOf } from '../../core/contract/errors.js';
+import type { Spool } from '../../core/contract/spool.js';
+import type { Token } from '../../core/contract/token-store.js';
+import { tokenFault, uncertain } from '../../core/delivery/authenticator.js';
+import { OriginGuard } from '../../core/delivery/origin-guard.js';
 import { AdminClient, ServerError } from '../cli/admin-client.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';

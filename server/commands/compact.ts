@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import type { Compaction } from '../../core/destination.js';
-import { instructionOf, messageOf } from '../../core/errors.js';
-import { formatBytes } from '../../core/options.js';
+import type { Compaction } from '../../core/contract/destination.js';
+import { instructionOf, messageOf } from '../../core/contract/errors.js';
+import { formatBytes } from '../../core/kit/options.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { complain, print, printJson, printTable } from '../cli/output.js';

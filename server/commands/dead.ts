@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { toChartRow } from '../../core/chart.js';
-import { deadPages } from '../../core/pages.js';
-import { type DeadFilter, type DeadLetter, laneParts, type Spool } from '../../core/spool.js';
+import { toChartRow } from '../../core/contract/chart.js';
+import { type DeadFilter, type DeadLetter, laneParts, type Spool } from '../../core/contract/spool.js';
+import { deadPages } from '../../core/operations/pages.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';
 import { brief, counted, print, printJson, printTable } from '../cli/output.js';

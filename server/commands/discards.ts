@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { recordFault } from '../../core/authenticator.js';
-import { toChartRow } from '../../core/chart.js';
-import { heldPages } from '../../core/pages.js';
-import type { HeldDiscard, HeldFilter, Quarantine } from '../../core/quarantine.js';
-import { type DiscardEntry, laneParts } from '../../core/spool.js';
-import type { Token } from '../../core/token-store.js';
+import { toChartRow } from '../../core/contract/chart.js';
+import type { HeldDiscard, HeldFilter, Quarantine } from '../../core/contract/quarantine.js';
+import { type DiscardEntry, laneParts } from '../../core/contract/spool.js';
+import type { Token } from '../../core/contract/token-store.js';
+import { recordFault } from '../../core/delivery/authenticator.js';
+import { heldPages } from '../../core/operations/pages.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';
 import { complain, counted, print, printJson, printTable } from '../cli/output.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { messageOf } from '../../core/errors.js';
-import type { Pipeline } from '../../core/pipeline.js';
+import { messageOf } from '../../core/contract/errors.js';
+import type { Pipeline } from '../../core/contract/pipeline.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { complain, fill, paint, print, printJson } from '../cli/output.js';
 import { Session } from '../cli/session.js';

@@ -5,8 +5,8 @@ import { editorSchema } from '../../config/editor-schema.js';
 import { takeInventory } from '../../config/inventory.js';
 import { starter } from '../../config/starter.js';
 import { builtins } from '../../connectors/index.js';
-import { messageOf } from '../../core/errors.js';
-import { Registry } from '../../core/registry.js';
+import { messageOf } from '../../core/contract/errors.js';
+import { Registry } from '../../core/host/registry.js';
 import { CommandError } from '../cli/exit.js';
 import { print } from '../cli/output.js';
 

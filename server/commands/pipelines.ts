@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { formatBytes } from '../../core/options.js';
+import { formatBytes } from '../../core/kit/options.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { age, brief, fill, paint, print, printJson, printTable } from '../cli/output.js';

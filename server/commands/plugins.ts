@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { words } from '../../config/instance.js';
 import type { Item } from '../../config/inventory.js';
 import { optionsOf } from '../../config/reference.js';
-import { nearest } from '../../core/registry.js';
+import { nearest } from '../../core/host/registry.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { knownPlugins } from '../cli/known-plugins.js';
 import { configOption, jsonOption } from '../cli/options.js';

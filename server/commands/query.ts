@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { QueryResult } from '../../core/destination.js';
+import type { QueryResult } from '../../core/contract/destination.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';

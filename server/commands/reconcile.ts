@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { TableName, TimeRange } from '../../core/destination.js';
-import type { Outlet } from '../../core/outlet.js';
-import type { Pipeline } from '../../core/pipeline.js';
-import type { Receipts } from '../../core/receipts.js';
-import { reconcile as compare, type RequestIds } from '../../core/reconciler.js';
-import { laneId, type Spool } from '../../core/spool.js';
+import type { TableName, TimeRange } from '../../core/contract/destination.js';
+import type { Pipeline } from '../../core/contract/pipeline.js';
+import type { Receipts } from '../../core/contract/receipts.js';
+import { laneId, type Spool } from '../../core/contract/spool.js';
+import type { Outlet } from '../../core/delivery/outlet.js';
+import { reconcile as compare, type RequestIds } from '../../core/operations/reconciler.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';

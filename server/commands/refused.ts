@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Refusal } from '../../core/refusals.js';
+import type { Refusal } from '../../core/intake/refusals.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { CommandError } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config/schema.js';
-import { type LaneId, laneParts, type Spool } from '../../core/spool.js';
+import { type LaneId, laneParts, type Spool } from '../../core/contract/spool.js';
 import { CommandError } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { print, printJson } from '../cli/output.js';

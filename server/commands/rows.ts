@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type ChartRow, toChartRow } from '../../core/chart.js';
+import { type ChartRow, toChartRow } from '../../core/contract/chart.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption, limitOption } from '../cli/options.js';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { Ingest, isReply } from '../../core/ingest.js';
-import type { Reply } from '../../core/reply.js';
+import { Ingest, isReply } from '../../core/intake/ingest.js';
+import type { Reply } from '../../core/intake/reply.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { complain, print } from '../cli/output.js';

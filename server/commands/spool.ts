@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { conflictIn } from '../../core/origin-guard.js';
+import { conflictIn } from '../../core/delivery/origin-guard.js';
 import { AdminClient } from '../cli/admin-client.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption } from '../cli/options.js';

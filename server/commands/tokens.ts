@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import { mint } from '../../core/mint.js';
-import type { Token, TokenStore } from '../../core/token-store.js';
+import type { Token, TokenStore } from '../../core/contract/token-store.js';
+import { mint } from '../../core/operations/mint.js';
 import { CommandError, exitCodes } from '../cli/exit.js';
 import { configOption, jsonOption } from '../cli/options.js';
 import { age, paint, print, printJson, printTable } from '../cli/output.js';

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Container } from 'inversify';
 import type { Config } from '../../config/schema.js';
-import { Clients } from '../../core/client.js';
-import { Ingest } from '../../core/ingest.js';
-import { limitedTotal } from '../../core/ingest-metrics.js';
-import { keys, parts } from '../../core/keys.js';
-import { Lifecycle } from '../../core/lifecycle.js';
-import { Proven } from '../../core/proven.js';
+import { keys, parts } from '../../core/contract/keys.js';
+import { Lifecycle } from '../../core/host/lifecycle.js';
+import { Clients } from '../../core/intake/client.js';
+import { Ingest } from '../../core/intake/ingest.js';
+import { limitedTotal } from '../../core/intake/ingest-metrics.js';
+import { Proven } from '../../core/intake/proven.js';
 import { doorOf, limitsOf } from '../compose.js';
 import { Connections } from '../webhooks/connections.js';
 import { WebhookListener } from '../webhooks/listener.js';

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/schema.js';
-import { ConfigError } from '../../core/errors.js';
-import type { Count, Level, Metrics } from '../../core/metrics.js';
-import type { Spool } from '../../core/spool.js';
+import { ConfigError } from '../../core/contract/errors.js';
+import type { Count, Level, Metrics } from '../../core/contract/metrics.js';
+import type { Spool } from '../../core/contract/spool.js';
 
 /** What the spool keeps for a while though it needs it no more: held discards, and receipts. */
 export class Kept {

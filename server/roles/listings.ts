@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { TimeRange } from '../../core/destination.js';
-import { ConfigError, RetryableError } from '../../core/errors.js';
-import type { Outlet } from '../../core/outlet.js';
+import type { TimeRange } from '../../core/contract/destination.js';
+import { ConfigError, RetryableError } from '../../core/contract/errors.js';
+import type { Outlet } from '../../core/delivery/outlet.js';
 import { Busy } from '../turns.js';
 
 /** Each has something open in its warehouse. */

@@ -1,5 +1,5 @@
 import type { Container } from 'inversify';
-import { keys, parts } from '../../core/keys.js';
+import { keys, parts } from '../../core/contract/keys.js';
 import { Listings } from './listings.js';
 import { outletNamed, readingAnswers } from './reading.js';
 import type { ReadAnswers, Role } from './role.js';

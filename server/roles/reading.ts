@@ -1,6 +1,6 @@
-import { ConfigError } from '../../core/errors.js';
-import type { Outlet } from '../../core/outlet.js';
-import { ResultSize } from '../../core/result-size.js';
+import { ConfigError } from '../../core/contract/errors.js';
+import type { Outlet } from '../../core/delivery/outlet.js';
+import { ResultSize } from '../../core/kit/result-size.js';
 import type { Listings } from './listings.js';
 import type { ReadingAnswers } from './role.js';
 

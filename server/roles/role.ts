@@ -1,9 +1,9 @@
 import type { Config } from '../../config/schema.js';
-import type { Row } from '../../core/chart.js';
-import type { QueryResult, TimeRange } from '../../core/destination.js';
-import type { LaneReport, Orphan } from '../../core/engine.js';
-import type { MetricsJson } from '../../core/metrics.js';
-import type { Refusal } from '../../core/refusals.js';
+import type { Row } from '../../core/contract/chart.js';
+import type { QueryResult, TimeRange } from '../../core/contract/destination.js';
+import type { MetricsJson } from '../../core/contract/metrics.js';
+import type { LaneReport, Orphan } from '../../core/delivery/engine.js';
+import type { Refusal } from '../../core/intake/refusals.js';
 import type { ListingPage } from './listings.js';
 
 export const roles = ['ack', 'load', 'admin'] as const;

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Arrival } from '../../core/arrival.js';
-import { type BodyBudget, type BodyRoom } from '../../core/body-budget.js';
-import { type Admitted, type Ingest, isReply } from '../../core/ingest.js';
-import { brokenEncoding, type Reply, replies, unsupportedEncoding } from '../../core/reply.js';
+import type { Arrival } from '../../core/intake/arrival.js';
+import { type BodyBudget, type BodyRoom } from '../../core/intake/body-budget.js';
+import { type Admitted, type Ingest, isReply } from '../../core/intake/ingest.js';
+import { brokenEncoding, type Reply, replies, unsupportedEncoding } from '../../core/intake/reply.js';
 import { accepted, decode, isUnsupported } from './encoding.js';
 import { Gathered } from './gathered.js';
 import { LastAnswer } from './last-answer.js';

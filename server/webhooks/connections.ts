@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { type Clients, networkOf } from '../../core/client.js';
-import type { Count } from '../../core/metrics.js';
+import type { Count } from '../../core/contract/metrics.js';
+import { type Clients, networkOf } from '../../core/intake/client.js';
 
 /** Bounds the connections that one client address has open: each costs a file handle, of which all have a part. */
 export class Connections {

@@ -7,8 +7,8 @@ import zlib, {
   inflateRaw,
   type ZlibOptions,
 } from 'node:zlib';
-import { readBody } from '../../core/body.js';
-import { Semaphore } from '../../core/semaphore.js';
+import { readBody } from '../../core/intake/body.js';
+import { Semaphore } from '../../core/kit/semaphore.js';
 
 interface Decoded {
   readonly buffer: Buffer;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Reply } from '../../core/reply.js';
+import type { Reply } from '../../core/intake/reply.js';
 import { messageOf } from './message.js';
 
 /** Milliseconds in which the sender may read the last answer while what it still writes is thrown away. */

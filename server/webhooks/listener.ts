@@ -1,9 +1,9 @@
 import type { Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { BodyBudget, type BodyLimits } from '../../core/body-budget.js';
-import { OverloadedError } from '../../core/errors.js';
-import type { Ingest } from '../../core/ingest.js';
-import { replies } from '../../core/reply.js';
+import { OverloadedError } from '../../core/contract/errors.js';
+import { BodyBudget, type BodyLimits } from '../../core/intake/body-budget.js';
+import type { Ingest } from '../../core/intake/ingest.js';
+import { replies } from '../../core/intake/reply.js';
 import { AnyRequest, type Patience } from './any-request.js';
 import { Crowd, mostConnections } from './crowd.js';
 import { messageOf, unreadFrom } from './message.js';

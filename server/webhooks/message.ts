@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
-import type { Arrival } from '../../core/arrival.js';
-import type { Reply } from '../../core/reply.js';
+import type { Arrival } from '../../core/intake/arrival.js';
+import type { Reply } from '../../core/intake/reply.js';
 
 /** An answer as `node:http` would send it. @param keepAlive milliseconds; `undefined` where the connection ends */
 export function messageOf({ status, headers, body }: Reply, keepAlive: number | undefined): string {

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import type { Arrival } from '../../core/arrival.js';
-import type { BodyBudget, BodyRoom } from '../../core/body-budget.js';
-import { failpoint } from '../../core/failpoint.js';
-import { type Admitted, type Ingest, isReply } from '../../core/ingest.js';
-import { type Reply, replies } from '../../core/reply.js';
+import { failpoint } from '../../core/host/failpoint.js';
+import type { Arrival } from '../../core/intake/arrival.js';
+import type { BodyBudget, BodyRoom } from '../../core/intake/body-budget.js';
+import { type Admitted, type Ingest, isReply } from '../../core/intake/ingest.js';
+import { type Reply, replies } from '../../core/intake/reply.js';
 import type { Begun } from './any-request.js';
 import { currentSecond, messageOf, unreadFrom } from './message.js';
 import { type PlainHead, readPlainHead } from './plain-request.js';

@@ -1,4 +1,4 @@
-import type { Arrival } from '../../core/arrival.js';
+import type { Arrival } from '../../core/intake/arrival.js';
 import { hostForm } from './well-formed.js';
 
 /** The head of a plain request. */

@@ -9,7 +9,7 @@ import { makeBatch, makeRow } from 'hookline/conformance';
 import { type Key, keys } from 'hookline/plugin';
 import plugin from '../../connectors/parquet/index.js';
 import { silent } from '../../core/conformance/instantiate.js';
-import { ProcessMetrics } from '../../core/metrics.js';
+import { ProcessMetrics } from '../../core/contract/metrics.js';
 import { TestMinio } from '../support/minio.js';
 
 /**

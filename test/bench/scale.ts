@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import plugins from '../../connectors/lmdb/index.js';
 import { instantiate } from '../../core/conformance/index.js';
 import { pluginOf } from '../../core/conformance/instantiate.js';
-import { mint as mintToken } from '../../core/mint.js';
+import { mint as mintToken } from '../../core/operations/mint.js';
 import { eventually, Hookline } from '../support/hookline.js';
 import { memoryOf } from '../support/process-usage.js';
 import { fill, prove } from './draining.js';

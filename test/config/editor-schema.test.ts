@@ -10,8 +10,8 @@ import { editorSchema } from '../../config/editor-schema.js';
 import { takeInventory } from '../../config/inventory.js';
 import { starter } from '../../config/starter.js';
 import { builtins } from '../../connectors/index.js';
+import { Registry } from '../../core/host/registry.js';
 import { bytes, definePlugin, secret } from '../../core/index.js';
-import { Registry } from '../../core/registry.js';
 import { fakeRegistry } from './fixture.js';
 
 const folder = join(import.meta.dirname, '../../../config');

@@ -5,7 +5,7 @@ import { loadConfig } from '../../config/load.js';
 import type { Config } from '../../config/schema.js';
 import { starter } from '../../config/starter.js';
 import { builtins } from '../../connectors/index.js';
-import { Registry } from '../../core/registry.js';
+import { Registry } from '../../core/host/registry.js';
 
 const folder = join(import.meta.dirname, '../../../config');
 const url = 'postgres://hookline:secret@localhost:5432/warehouse?sslmode=verify-full';

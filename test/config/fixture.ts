@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { loadConfig } from '../../config/load.js';
 import { ConfigProblems, type Problem, renderProblem } from '../../config/problem.js';
 import type { Config } from '../../config/schema.js';
+import type { Plugin } from '../../core/contract/plugin.js';
+import { type PluginLoader, Registry } from '../../core/host/registry.js';
 import { bytes, definePlugin, path, secret } from '../../core/index.js';
-import type { Plugin } from '../../core/plugin.js';
-import { type PluginLoader, Registry } from '../../core/registry.js';
 
 const create = (): never => {
   throw new Error('the loader creates nothing');

@@ -5,7 +5,7 @@ import { type Item, takeInventory } from '../../config/inventory.js';
 import { optionsOf, sectionOptions } from '../../config/reference.js';
 import { referencePage } from '../../config/reference-page.js';
 import { builtins } from '../../connectors/index.js';
-import { Registry } from '../../core/registry.js';
+import { Registry } from '../../core/host/registry.js';
 
 describe('the reference', () => {
   let items: readonly Item[];

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { mask } from '../../core/mask.js';
+import { mask } from '../../core/host/mask.js';
 import { loadText } from './fixture.js';
 
 describe('the secrets of a configuration', () => {

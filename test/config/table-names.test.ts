@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { renderProblem } from '../../config/problem.js';
 import { builtins } from '../../connectors/index.js';
-import { Registry } from '../../core/registry.js';
+import { Registry } from '../../core/host/registry.js';
 import { problemsIn } from './fixture.js';
 
 /** Of a configuration with a DuckDB file, a ClickHouse, and these pipelines. */

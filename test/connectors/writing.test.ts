@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { type ChartRow, fromChartRow } from '../../core/chart.js';
 import {
   absent,
   type DestinationSubject,
   destinationClaims,
   instantiate,
 } from '../../core/conformance/index.js';
+import { type ChartRow, fromChartRow } from '../../core/contract/chart.js';
 import type { Plugin } from '../../core/index.js';
 import { eventually, Hookline } from '../support/hookline.js';
 import { root } from '../support/npm.js';

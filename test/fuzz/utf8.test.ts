@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { readBody } from '../../core/body.js';
-import { readCredentials } from '../../core/request.js';
+import { readBody } from '../../core/intake/body.js';
+import { readCredentials } from '../../core/intake/request.js';
 import { sized } from '../support/attack.js';
 
 const key = 'd538b946-9d55-405a-9bd2-72d74b1cb8f5';

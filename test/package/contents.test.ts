@@ -27,7 +27,7 @@ describe('the npm package', function () {
       'config/example.yaml',
       'connectors/WRITING.md',
       'connectors/snowflake/README.md',
-      'core/signatures/README.md',
+      'core/intake/signatures/README.md',
       'server/SENDERS.md',
       'connectors/scaffold/gitignore',
       'dist/server/main.js',

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { ChartRow } from '../../core/chart.js';
+import type { ChartRow } from '../../core/contract/chart.js';
 import { freePorts } from '../support/free-ports.js';
 import { eventually } from '../support/hookline.js';
 import { env, install, pack, packHookline, run } from '../support/npm.js';

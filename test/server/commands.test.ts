@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { LmdbTokenStore } from '../../connectors/lmdb/token-store.js';
-import { mint } from '../../core/mint.js';
+import { mint } from '../../core/operations/mint.js';
 import { eventually, Hookline, hookline } from '../support/hookline.js';
 
 const configuration = `destinations:

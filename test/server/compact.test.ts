@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { instantiate, makeBatch, makeRow } from 'hookline/conformance';
 import plugin from '../../connectors/parquet/index.js';
-import type { ChartRow } from '../../core/chart.js';
+import type { ChartRow } from '../../core/contract/chart.js';
 import { eventually, Hookline } from '../support/hookline.js';
 import { filesOf, readLake } from '../support/lake.js';
 

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { Clients } from '../../core/client.js';
+import { Clients } from '../../core/intake/client.js';
 import { Connections } from '../../server/webhooks/connections.js';
 
 /** Every address of 127.0.0.0/8 is this machine's: these tests call one of them a stranger's. */

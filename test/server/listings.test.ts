@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { refused, within } from '../../core/conformance/index.js';
-import type { Destination } from '../../core/destination.js';
-import { Outlet } from '../../core/outlet.js';
+import type { Destination } from '../../core/contract/destination.js';
+import { Outlet } from '../../core/delivery/outlet.js';
 import { Listings } from '../../server/roles/listings.js';
 
 const policy = {

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { expect } from 'chai';
-import type { Refusal } from '../../core/refusals.js';
+import type { Refusal } from '../../core/intake/refusals.js';
 import { eventually, Hookline, type TestToken } from '../support/hookline.js';
 
 describe('what senders were refused', function () {

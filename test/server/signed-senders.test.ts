@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { sign as octokitSign } from '@octokit/webhooks-methods';
 import { expect } from 'chai';
 import { Webhook } from 'standardwebhooks';
-import type { ChartRow } from '../../core/chart.js';
+import type { ChartRow } from '../../core/contract/chart.js';
 import { githubPayloads } from '../support/github-payloads.js';
 import { type Answer, eventually, Hookline } from '../support/hookline.js';
 

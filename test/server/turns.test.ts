@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { expect } from 'chai';
 import { refused } from '../../core/conformance/index.js';
-import { deferred } from '../../core/deferred.js';
+import { deferred } from '../../core/kit/deferred.js';
 import { Turns } from '../../server/turns.js';
 
 describe('turns', () => {

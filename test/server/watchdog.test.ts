@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import type { Logger } from '../../core/logger.js';
+import type { Logger } from '../../core/contract/logger.js';
 import { Channel } from '../../server/channel.js';
 import { Watchdog, type Watched } from '../../server/watchdog.js';
 import { eventually } from '../support/hookline.js';

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { LmdbTokenStore } from '../../connectors/lmdb/token-store.js';
-import { mint } from '../../core/mint.js';
+import { mint } from '../../core/operations/mint.js';
 import { type Finished, runCli } from './cli.js';
 import { freePorts } from './free-ports.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { takeInventory } from '../../config/inventory.js';
 import { referencePage } from '../../config/reference-page.js';
 import { builtins } from '../../connectors/index.js';
-import { Registry } from '../../core/registry.js';
+import { Registry } from '../../core/host/registry.js';
 
 // `npm run reference` writes this file; with `--check`, as in `npm run check`, it fails where it is stale.
 const file = join(import.meta.dirname, '../../../config/REFERENCE.md');

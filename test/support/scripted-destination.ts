@@ -1,6 +1,6 @@
-import type { Row } from '../../core/chart.js';
-import type { Batch, Destination, TableName } from '../../core/destination.js';
-import { PermanentError } from '../../core/errors.js';
+import type { Row } from '../../core/contract/chart.js';
+import type { Batch, Destination, TableName } from '../../core/contract/destination.js';
+import { PermanentError } from '../../core/contract/errors.js';
 
 /** What the next call does instead of succeeding: throws what it is given, or runs it. */
 type Fault = Error | ((batch: Batch) => Promise<void>);

@@ -1,4 +1,4 @@
-import type { Token, TokenStore } from '../../core/token-store.js';
+import type { Token, TokenStore } from '../../core/contract/token-store.js';
 
 /** A fake: tokens in memory, and a store that can be out of order. */
 export class ScriptedTokens implements TokenStore {

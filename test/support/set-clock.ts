@@ -1,4 +1,4 @@
-import { TrustedClock } from '../../core/trusted-clock.js';
+import { TrustedClock } from '../../core/host/trusted-clock.js';
 
 /** Clocks of a machine that a test sets and runs: a fake, as no test may set the machine's. */
 export class SetClock {

@@ -1,5 +1,5 @@
 import { close, existsSync, fdatasync, rmSync, write } from 'node:fs';
-import { failpoint } from '../../../core/failpoint.js';
+import { failpoint } from '../../../core/host/failpoint.js';
 import { thisProcess } from '../process-identity.js';
 import { durably, type JournalFolder, type OpenSegment } from './folder.js';
 import { encodeHeader, headerLength } from './segment.js';

@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { failpoint } from '../../../core/failpoint.js';
+import { failpoint } from '../../../core/host/failpoint.js';
 import { isAlive, isForeign, thisProcess } from '../process-identity.js';
 
 const prefix = 'journal-';

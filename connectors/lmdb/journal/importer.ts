@@ -1,4 +1,4 @@
-import { failpoint } from '../../../core/failpoint.js';
+import { failpoint } from '../../../core/host/failpoint.js';
 import type { LaneId } from '../../../core/index.js';
 import { type Batches, sealedTo } from '../batches.js';
 import type { Db, Environment } from '../environment.js';

@@ -1,5 +1,5 @@
-import type { Destination } from '../../destination.js';
-import { instructionOf, messageOf } from '../../errors.js';
+import type { Destination } from '../../contract/destination.js';
+import { instructionOf, messageOf } from '../../contract/errors.js';
 import { makeBatch, makeRow, makeRows } from '../batches.js';
 import type { Claim } from '../claim.js';
 import { refused, refusedAs, retrying, same, that } from '../proof.js';

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Row } from '../../chart.js';
+import type { Row } from '../../contract/chart.js';
 import { seriesBatch } from '../batches.js';
 import type { Claim } from '../claim.js';
 import { retrying, same, that } from '../proof.js';

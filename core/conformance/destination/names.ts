@@ -1,4 +1,4 @@
-import { instructionOf } from '../../errors.js';
+import { instructionOf } from '../../contract/errors.js';
 import { makeBatch, makeRow } from '../batches.js';
 import type { Claim } from '../claim.js';
 import { refused, refusedAs, same, that } from '../proof.js';

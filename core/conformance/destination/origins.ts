@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Batch } from '../../destination.js';
+import type { Batch } from '../../contract/destination.js';
 import { makeBatch, makeRows } from '../batches.js';
 import type { Claim } from '../claim.js';
 import { same } from '../proof.js';

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { Row } from '../../chart.js';
-import type { Batch, Destination } from '../../destination.js';
+import type { Row } from '../../contract/chart.js';
+import type { Batch, Destination } from '../../contract/destination.js';
 import { makeBatch } from '../batches.js';
 import { Child } from '../child.js';
 import { type Claim, makeClaim } from '../claim.js';

@@ -1,5 +1,5 @@
-import type { Row } from '../../chart.js';
-import type { Destination } from '../../destination.js';
+import type { Row } from '../../contract/chart.js';
+import type { Destination } from '../../contract/destination.js';
 import type { Absent, Misconfigured, Outage, PluginLocation } from '../subject.js';
 
 /** Shapes of tables that somebody else has made. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Row } from '../../chart.js';
+import type { Row } from '../../contract/chart.js';
 import { makeBatch, makeRow, makeRows } from '../batches.js';
 import type { Claim } from '../claim.js';
 import { refused, refusedAs, that, within } from '../proof.js';

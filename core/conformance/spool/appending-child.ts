@@ -3,7 +3,7 @@
  * the plugin's location and the `AppendingOrder` as JSON; it prints `ready`, then each request id as soon
  * as it is acknowledged.
  */
-import type { LaneId } from '../../spool.js';
+import type { LaneId } from '../../contract/spool.js';
 import { locate } from '../instantiate.js';
 import type { PluginLocation } from '../subject.js';
 import { makeRecord } from './records.js';

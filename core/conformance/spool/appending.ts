@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
-import type { LaneId, Spool } from '../../spool.js';
+import type { LaneId, Spool } from '../../contract/spool.js';
 import type { Claim } from '../claim.js';
 import { refusedAs, same, that } from '../proof.js';
 import { fill, ids, lane, makeRecord, other, plenty, sealNext, settleAll, sum } from './records.js';

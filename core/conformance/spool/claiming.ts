@@ -1,4 +1,4 @@
-import type { Discard } from '../../spool.js';
+import type { Discard } from '../../contract/spool.js';
 import type { Claim } from '../claim.js';
 import { refusedAs, same } from '../proof.js';
 import { fill, lane, makeRecord, plenty, sealNext } from './records.js';

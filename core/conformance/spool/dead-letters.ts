@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DeadLetter, type LaneId, laneId } from '../../spool.js';
+import { type DeadLetter, type LaneId, laneId } from '../../contract/spool.js';
 import type { Claim } from '../claim.js';
 import { same, that } from '../proof.js';
 import { bury, fill, ids, lane, other, plenty, settleAll, sum } from './records.js';

@@ -1,4 +1,4 @@
-import type { Discard, StoredRecord } from '../../spool.js';
+import type { Discard, StoredRecord } from '../../contract/spool.js';
 import type { Claim } from '../claim.js';
 import { same } from '../proof.js';
 import { fill, ids, lane, plenty, sum } from './records.js';

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LaneId, Spool } from '../../spool.js';
+import type { LaneId, Spool } from '../../contract/spool.js';
 import type { Child } from '../child.js';
 import type { Claim } from '../claim.js';
 import { same } from '../proof.js';

@@ -1,4 +1,4 @@
-import { instructionOf } from '../../errors.js';
+import { instructionOf } from '../../contract/errors.js';
 import type { Claim } from '../claim.js';
 import { same, that } from '../proof.js';
 import { offered } from '../subject.js';

@@ -5,7 +5,7 @@
  * discarded, some batches split, some rows die.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { LaneId } from '../../spool.js';
+import type { LaneId } from '../../contract/spool.js';
 import { locate } from '../instantiate.js';
 import { countSteps } from '../steps.js';
 import type { PluginLocation } from '../subject.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HeldDiscard, HeldFilter, Quarantine } from '../../quarantine.js';
-import type { Spool } from '../../spool.js';
+import type { HeldDiscard, HeldFilter, Quarantine } from '../../contract/quarantine.js';
+import type { Spool } from '../../contract/spool.js';
 import type { Claim } from '../claim.js';
 import { same } from '../proof.js';
 import { spread } from '../steps.js';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Receipts, ReceiptsSummary } from '../../receipts.js';
-import type { LaneId, Spool } from '../../spool.js';
+import type { Receipts, ReceiptsSummary } from '../../contract/receipts.js';
+import type { LaneId, Spool } from '../../contract/spool.js';
 import type { Claim } from '../claim.js';
 import { same } from '../proof.js';
 import { offered } from '../subject.js';

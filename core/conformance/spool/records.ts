@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { type LaneId, laneId, type SealedBatch, type Spool, type SpoolRecord } from '../../spool.js';
+import { type LaneId, laneId, type SealedBatch, type Spool, type SpoolRecord } from '../../contract/spool.js';
 
 /** What the claims append, and the engine's ways with it. */
 

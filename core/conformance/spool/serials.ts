@@ -1,5 +1,5 @@
-import type { Serials } from '../../serials.js';
-import type { Spool } from '../../spool.js';
+import type { Serials } from '../../contract/serials.js';
+import type { Spool } from '../../contract/spool.js';
 import type { Claim } from '../claim.js';
 import { same } from '../proof.js';
 import { offered } from '../subject.js';

@@ -1,4 +1,4 @@
-import type { SpoolRecord } from '../../spool.js';
+import type { SpoolRecord } from '../../contract/spool.js';
 import type { Claim } from '../claim.js';
 import { same } from '../proof.js';
 import { withWrongToken } from './discards.js';

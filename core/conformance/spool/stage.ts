@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DeadFilter, Depth, LaneId, SealedBatch, Spool, SpoolRecord } from '../../spool.js';
+import type { DeadFilter, Depth, LaneId, SealedBatch, Spool, SpoolRecord } from '../../contract/spool.js';
 import { Child } from '../child.js';
 import { type Claim, makeClaim } from '../claim.js';
 import { same } from '../proof.js';

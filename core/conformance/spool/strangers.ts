@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { instructionOf } from '../../errors.js';
-import { type SenderId, type Senders, senderId } from '../../sender.js';
-import type { Spool } from '../../spool.js';
+import { instructionOf } from '../../contract/errors.js';
+import { type SenderId, type Senders, senderId } from '../../contract/sender.js';
+import type { Spool } from '../../contract/spool.js';
 import type { Claim } from '../claim.js';
 import { refusedAs, same, that } from '../proof.js';
 import { offered } from '../subject.js';

@@ -1,4 +1,4 @@
-import type { Spool } from '../../spool.js';
+import type { Spool } from '../../contract/spool.js';
 import type { Absent, PluginLocation } from '../subject.js';
 
 /**

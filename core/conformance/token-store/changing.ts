@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { instructionOf } from '../../errors.js';
+import { instructionOf } from '../../contract/errors.js';
 import type { Claim } from '../claim.js';
 import { refusedAs, same, that } from '../proof.js';
 import { offered } from '../subject.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Token } from '../../token-store.js';
+import type { Token } from '../../contract/token-store.js';
 import type { Claim } from '../claim.js';
 import { same } from '../proof.js';
 import { offered } from '../subject.js';

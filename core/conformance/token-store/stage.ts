@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { Token, TokenStore } from '../../token-store.js';
+import type { Token, TokenStore } from '../../contract/token-store.js';
 import { type Claim, makeClaim } from '../claim.js';
 import { same, that } from '../proof.js';
 import { offered } from '../subject.js';

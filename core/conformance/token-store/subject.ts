@@ -1,4 +1,4 @@
-import type { Token, TokenStore } from '../../token-store.js';
+import type { Token, TokenStore } from '../../contract/token-store.js';
 import type { Absent, Misconfigured, Outage } from '../subject.js';
 
 /**

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import plugin from '../../../connectors/bigquery/index.js';
 import { type BigqueryOptions, isAnonymous } from '../../../connectors/bigquery/options.js';
 import { builtins } from '../../../connectors/index.js';
-import { Registry } from '../../../core/registry.js';
+import { Registry } from '../../../core/host/registry.js';
 import { problemsIn } from '../../config/fixture.js';
 
 const account = '{"type":"service_account","private_key":"unspeakable"}';

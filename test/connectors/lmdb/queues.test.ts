@@ -9,7 +9,7 @@ import { rangesOf } from '../../../connectors/lmdb/ranges.js';
 import { encodeRecord } from '../../../connectors/lmdb/record.js';
 import { Records } from '../../../connectors/lmdb/records.js';
 import { silent } from '../../../core/conformance/instantiate.js';
-import { laneId, type StoredRecord } from '../../../core/spool.js';
+import { laneId, type StoredRecord } from '../../../core/contract/spool.js';
 
 describe('reading thousands of records of an LMDB environment', () => {
   const lane = laneId('1', 'out');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { LmdbSpool } from '../../../connectors/lmdb/spool.js';
 import { fill, ids, lane, makeRecord, plenty, sealNext } from '../../../core/conformance/spool/records.js';
-import type { SpoolRecord } from '../../../core/spool.js';
+import type { SpoolRecord } from '../../../core/contract/spool.js';
 
 /** A block of LMDB's data file. */
 const block = 4096;

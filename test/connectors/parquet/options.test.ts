@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { loadConfig } from '../../../config/load.js';
 import { builtins } from '../../../connectors/index.js';
 import { config } from '../../../connectors/parquet/options.js';
-import { Registry } from '../../../core/registry.js';
+import { Registry } from '../../../core/host/registry.js';
 import { root } from '../../support/npm.js';
 import { blocksOf } from '../../support/pages.js';
 

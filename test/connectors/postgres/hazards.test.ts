@@ -11,8 +11,8 @@ import {
   TestDestinations,
   urlWith,
 } from '../../../core/conformance/index.js';
+import { Outlet } from '../../../core/delivery/outlet.js';
 import { instructionOf, type PermanentError } from '../../../core/index.js';
-import { Outlet } from '../../../core/outlet.js';
 import { checkTables } from '../../../server/roles/load.js';
 import { CommitProxy } from '../../support/commit-proxy.js';
 import { eventually } from '../../support/hookline.js';
