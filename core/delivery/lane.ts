@@ -180,7 +180,6 @@ export class Lane {
     const retired = isDivisible
       ? await outlet.retire(batchOf(batch, pipeline.table), this.#signals.abort)
       : undefined;
-    failpoint?.('batch.retired');
     if (retired === 'landed') {
       await spool.settle(batch, 'landed', pipeline.table);
       caution.settled(batch);
