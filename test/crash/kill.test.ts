@@ -24,7 +24,8 @@ const leads: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> = {
   'child.begun': (scene) => scene.kill('load process'),
   'child.started': (scene) => scene.kill('ack worker 2'),
   'load.stopping': async (scene) => {
-    await sleep(1500);
+    // Ended sooner, as on a busy machine, the load process would have nothing to stop.
+    await scene.loading();
     await scene.server.stop();
   },
   'halt.revived': (scene) => scene.halt(),

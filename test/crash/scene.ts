@@ -132,6 +132,14 @@ export class Scene {
     await this.server.stop('SIGKILL');
   }
 
+  /** Resolves when a load process runs the lanes. */
+  async loading(): Promise<void> {
+    await eventually('the lanes are run', async () => {
+      const lanes = await this.server.json<{ state: string }[]>('pipelines');
+      return lanes.every(({ state }) => state !== 'stopped') || undefined;
+    });
+  }
+
   /** Starts the server again where it is gone. */
   async heal(): Promise<void> {
     if (this.server.pid === undefined) await this.server.start();
